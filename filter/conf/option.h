@@ -1,0 +1,114 @@
+#ifndef FILTER_CONF_OPTION_H
+#define FILTER_CONF_OPTION_H
+
+#include "filter/conf/conf.h"
+
+/*
+ * Typed tables over a configuration tree. A table is the only place where an
+ * option's name, default and range stand; man page and `assay config show`
+ * are checked against it.
+ */
+enum option_type {
+	OPTION_BOOL,      /* yes, no, on, off, true, false */
+	OPTION_INT,       /* with min and max */
+	OPTION_SIZE,      /* bytes: 10, 4K, 10M, 2G */
+	OPTION_TIME,      /* milliseconds: 500ms, 5s, 10m, 4h, 30d; 0 */
+	OPTION_SCORE,     /* thousandths: 5, -1.25, 15.000 */
+	OPTION_SCORE_OFF, /* the same or `off` (OPTION_OFF) */
+	OPTION_WORD,      /* one of `choices` ("a b c"); value is its index */
+	OPTION_TEXT,
+	OPTION_LIST, /* of texts */
+	OPTION_MODE, /* octal file mode */
+};
+
+#define OPTION_OFF INT64_MAX
+
+enum option_flag {
+	OPTION_RESTART = 1, /* a reload cannot change it */
+	OPTION_SECRET = 2,  /* never shown */
+};
+
+struct option {
+	const char *name;
+	enum option_type type;
+	const char *def;     /* as it would be written; a list "{ a, b }" */
+	int64_t min, max;    /* of numbers; both 0 = the type's range */
+	const char *choices; /* of OPTION_WORD */
+	const char *help;    /* one line */
+	unsigned flags;
+};
+#define OPTION_END                                                             \
+	{                                                                      \
+		0                                                              \
+	}
+
+/* A kind of section. `options` end with OPTION_END. */
+struct option_section {
+	const char *name;
+	const char *help;
+	const struct option *options;
+	bool
+	    titled; /* `name title { }`, any number; else at most one, no title */
+};
+
+struct option_value {
+	const struct option *option;
+	int64_t number; /* bool, int, size, time, score, index of a word */
+	struct span text;
+	struct span *items;
+	size_t n;
+	const struct conf_entry *entry; /* NULL: the default */
+};
+
+/* One section's values, all options there, defaults filled in. */
+struct section {
+	const struct option_section *kind;
+	struct span title;
+	struct option_value *values; /* in the order of kind->options */
+	size_t n;
+	struct conf_where
+	    where; /* of the section; file NULL when all default */
+};
+
+/*
+ * Types the sections of one kind. Unknown keys and bad values are added to
+ * conf->errors with the nearest known name. Untitled kinds always give one
+ * section; titled ones give what the file has, with the title "default"
+ * always there as the first, and the titles of `always` (NULL-ended, or NULL)
+ * after it. Memory is the tree's.
+ */
+int option_read(struct conf *conf, const struct option_section *kind,
+    const char *const *always, struct section **ret, size_t *ret_n) MUST_USE;
+
+/*
+ * Adds an error for each section whose name is none of `kinds` (n of them),
+ * for a title where none belongs, and for keys outside sections that are not
+ * in `top` (may be NULL).
+ */
+void option_check_names(struct conf *conf,
+    const struct option_section *const *kinds, size_t n,
+    const struct option *top);
+
+/* The value of a known name; asserts that the table has it. */
+const struct option_value *section_get(
+    const struct section *section, const char *name);
+int64_t section_number(const struct section *section, const char *name);
+bool section_bool(const struct section *section, const char *name);
+struct span section_text(const struct section *section, const char *name);
+/* True when the text is empty or a list has no items. */
+bool section_empty(const struct section *section, const char *name);
+
+/* The value as it would be written in a file. */
+struct span option_format(
+    const struct option_value *value, struct arena *arena);
+
+/* The known name nearest to a misspelled one, or NULL when none is near. */
+const char *option_nearest(
+    struct span word, const char *const *names, size_t n);
+
+/* The text forms on their own, for commands: 0 or ERR_SYNTAX, ERR_LIMIT. */
+int option_parse_size(struct span text, int64_t *ret_bytes) MUST_USE;
+int option_parse_time(struct span text, int64_t *ret_ms) MUST_USE;
+int option_parse_score(struct span text, int64_t *ret_milli) MUST_USE;
+
+#endif

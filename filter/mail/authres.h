@@ -1,0 +1,49 @@
+#ifndef FILTER_MAIL_AUTHRES_H
+#define FILTER_MAIL_AUTHRES_H
+
+#include "filter/base/arena.h"
+#include "filter/base/buf.h"
+#include "filter/base/span.h"
+
+/*
+ * Authentication-Results (RFC 8601): writing ours, recognising those that
+ * claim to be ours.
+ */
+
+/*
+ * The authserv-id of a field's value: comments skipped, quotes undone, folds
+ * undone, lower case, A-labels, final dot removed. False when unreadable.
+ */
+bool authres_id(struct span value, struct arena *arena, struct span *ret_id);
+
+/*
+ * True when a field must be removed because it could be taken for one with
+ * our id by any program: comments, quoting, case, folding, trailing dot,
+ * version number, Unicode forms; also when our id stands where a lenient
+ * reader would see it although the field is malformed.
+ */
+bool authres_claims(struct span value, struct span our_id, struct arena *arena);
+
+/*
+ * Builds a value. Calls: authres_begin(), then authres_result() for each
+ * method with its authres_prop()s, then authres_end(). Text from the network
+ * is written as a token or quoted string, non-ASCII and control bytes replaced;
+ * no CR or LF can come out but the writer's own folds ("\n\t", lines of about
+ * 78 columns).
+ */
+struct authres {
+	struct buf out;
+	size_t column;
+	bool any;
+};
+void authres_begin(
+    struct authres *ar, struct arena *arena, struct span authserv_id);
+/* `reason` is a comment in (), may be empty; cut at 120 bytes. */
+void authres_result(struct authres *ar, const char *method, const char *result,
+    struct span reason);
+/* `name` is "smtp.mailfrom", "header.d" ...; empty values are left out. */
+void authres_prop(struct authres *ar, const char *name, struct span value);
+/* The finished value without leading blank, "id; none" when nothing was added. */
+struct span authres_end(struct authres *ar);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef FILTER_MAIL_HEADER_H
+#define FILTER_MAIL_HEADER_H
+
+#include "filter/base/arena.h"
+#include "filter/base/span.h"
+#include "filter/base/vec.h"
+
+/*
+ * Header fields in the order received, bytes untouched. Nothing is cut or
+ * repaired here: NUL, 8-bit, bare CR stand as they came.
+ */
+struct header {
+	struct span
+	    name;        /* as received, without colon; blanks before it stay */
+	struct span raw; /* all behind the colon: leading blank, folds as the
+			     MTA gave them (LF or CRLF), no final line end */
+	unsigned
+	    nth; /* 1.. among fields of that name: smfi_chgheader's index */
+	bool truncated; /* cut at a limit */
+};
+
+struct header_list {
+	struct header_fields VEC(struct header) fields;
+	struct arena *arena;
+	size_t bytes;     /* of all names and values kept */
+	unsigned dropped; /* fields past the limits, not kept */
+	bool odd_lines;   /* a line that is no field was met (parse only) */
+};
+
+#define HEADER_FIELDS_MAX 10000
+#define HEADER_BYTES_MAX ((size_t)4 * 1024 * 1024)
+
+void header_init(struct header_list *list, struct arena *arena);
+
+/* Copies a field to the end. Past the limits it is counted and dropped. */
+void header_add(struct header_list *list, struct span name, struct span raw);
+
+/*
+ * Takes the header block off the front of a message (LF or CRLF lines; folds
+ * stay as LF or CRLF), by SpamAssassin's rules: ends at the first empty line,
+ * at a line beginning "--" and at the 4th line in a row that is no field.
+ * A leading mbox "From " line is skipped. Returns the offset of the body.
+ */
+size_t header_parse(struct header_list *list, struct span text);
+
+/* The first (last) field of a name, ASCII case ignored; NULL when none. */
+const struct header *header_first(
+    const struct header_list *list, struct span name);
+const struct header *header_last(
+    const struct header_list *list, struct span name);
+size_t header_count(const struct header_list *list, struct span name);
+
+/* The value in one line: each fold (line end and blanks) is one space, ends
+ * trimmed. In the arena, or a view of `raw` where nothing changes. */
+struct span header_unfold(struct span raw, struct arena *arena);
+
+#endif

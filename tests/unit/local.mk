@@ -1,0 +1,7 @@
+# A test needs three lines: its name in UNIT, its LDADD, nothing else.
+UNIT = \
+	tests/unit/test_base
+check_PROGRAMS += $(UNIT)
+TESTS += $(UNIT)
+
+tests_unit_test_base_LDADD = tests/lib/libtap.a $(LIBS_BASE)
