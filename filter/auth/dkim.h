@@ -1,0 +1,67 @@
+#ifndef FILTER_AUTH_DKIM_H
+#define FILTER_AUTH_DKIM_H
+
+#include "filter/auth/bodyhash.h"
+#include "filter/base/arena.h"
+#include "filter/base/span.h"
+#include "filter/dns/dns.h"
+#include "filter/mail/header.h"
+
+enum dkim_result {
+	DKIM_NONE,
+	DKIM_PASS,
+	DKIM_FAIL,
+	DKIM_POLICY, /* right, but must not count: l=, rsa-sha1, cap */
+	DKIM_NEUTRAL,
+	DKIM_TEMPERROR,
+	DKIM_PERMERROR,
+};
+const char *dkim_result_name(enum dkim_result result);
+
+struct dkim_signature {
+	enum dkim_result result;
+	struct span domain;    /* d=, A-labels; p == NULL: unreadable */
+	struct span selector;  /* s= */
+	struct span identity;  /* i=, decoded, or "@d" */
+	struct span algorithm; /* a= as written, lower case */
+	struct span b;         /* b= without white space, for header.b */
+	struct span problem;   /* why not a pass; p == NULL */
+	unsigned key_bits;
+	bool testing;          /* t=y in the key */
+	int64_t time, expires; /* -1: not given */
+	const struct header *field;
+};
+
+struct dkim_facts {
+	size_t n; /* one entry for each DKIM-Signature field, in order */
+	struct dkim_signature *signatures;
+	enum dkim_result result; /* pass when any passed, else the "best" */
+	bool waited_out;         /* a key did not come in time */
+};
+
+#define DKIM_SIGNATURES_MAX 15 /* judged; the others are `policy` */
+#define DKIM_FIELD_MAX 16384   /* bytes of a signature field */
+#define DKIM_SIGNED_MAX 500    /* names in h= */
+#define DKIM_KEY_BITS_MIN 1024 /* RFC 8301 */
+#define DKIM_KEY_BITS_MAX 8192
+
+/*
+ * Verification of one message. dkim_begin() after the last header field: reads
+ * the signatures, wants the keys, and adds its body hash jobs to `hashes`,
+ * which the caller feeds the body. dkim_end() after the body: judges.
+ *
+ * Memory: arena; library handles are freed by its cleanups. Thread: one at a
+ * time; dkim_end() may block on DNS.
+ */
+struct dkim;
+struct dkim *dkim_begin(const struct header_list *headers,
+    struct dns_batch *dns, struct bodyhash_set *hashes, int64_t now,
+    struct arena *arena);
+/* `dkim` NULL (out of memory): all temperror. Never NULL unless arena failed. */
+const struct dkim_facts *dkim_end(struct dkim *dkim, struct arena *arena);
+
+/* Once per process, before threads: 0 or ERR_NOMEM. dkim_exit() after all. */
+int dkim_init(struct err *err) MUST_USE;
+void dkim_exit(void);
+
+#endif

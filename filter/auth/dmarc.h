@@ -1,0 +1,87 @@
+#ifndef FILTER_AUTH_DMARC_H
+#define FILTER_AUTH_DMARC_H
+
+#include "filter/auth/dkim.h"
+#include "filter/auth/spf.h"
+#include "filter/base/arena.h"
+#include "filter/base/span.h"
+#include "filter/dns/dns.h"
+#include "filter/mail/addr.h"
+
+enum dmarc_result {
+	DMARC_NONE,
+	DMARC_PASS,
+	DMARC_FAIL,
+	DMARC_TEMPERROR,
+	DMARC_PERMERROR,
+};
+const char *dmarc_result_name(enum dmarc_result result);
+
+enum dmarc_policy {
+	DMARC_POLICY_NONE,
+	DMARC_POLICY_QUARANTINE,
+	DMARC_POLICY_REJECT,
+	DMARC_POLICY_UNKNOWN, /* no record, or not on fail or pass */
+};
+const char *dmarc_policy_name(enum dmarc_policy policy);
+
+struct dmarc_record {
+	enum dmarc_policy p, sp, np; /* sp and np resolved to their defaults */
+	bool adkim_strict, aspf_strict;
+	bool testing;     /* t=y */
+	char psd;         /* 'y', 'n', 'u' */
+	struct span text; /* as published */
+	struct span rua, ruf;
+	struct span fo;
+};
+
+struct dmarc_request {
+	const struct addr_list *from; /* addresses of all From fields */
+	size_t from_fields;           /* number of From fields */
+	struct span from_domain; /* used instead of `from` when p != NULL */
+	/* what passed */
+	const struct span *spf_domains; /* domains with spf=pass (MAIL FROM) */
+	size_t n_spf;
+	const struct span *dkim_domains; /* d= with dkim=pass */
+	size_t n_dkim;
+	bool spf_temperror, dkim_temperror; /* one might have passed */
+};
+
+struct dmarc_facts {
+	enum dmarc_result result;
+	enum dmarc_policy
+	    disposition; /* after sp, np and t, on fail; NONE on pass;
+					  UNKNOWN else */
+	enum dmarc_policy published; /* p, sp or np that applied, before t */
+	struct span from_domain;     /* A-labels; empty: none usable */
+	struct span
+	    record_domain;      /* where the record was found; p NULL: none */
+	struct span org_domain; /* of from_domain */
+	struct dmarc_record record;
+	bool spf_aligned, dkim_aligned;
+	struct span aligned_domain; /* that made it pass */
+	struct span problem;        /* for people; p == NULL */
+};
+
+#define DMARC_QUERIES_MAX 8 /* RFC 9989 tree walk */
+
+/*
+ * Evaluates RFC 9989: finds the record by tree walk, alignment, disposition.
+ * Memory: arena. Thread: any; may block on DNS. Never fails.
+ */
+void dmarc_check(const struct dmarc_request *request, struct dns_batch *dns,
+    struct arena *arena, struct dmarc_facts *ret);
+
+/* Begins to ask for the records of the From domain; never waits. */
+void dmarc_want(
+    struct span from_domain, struct dns_batch *dns, struct arena *arena);
+
+/* Reads one record's text. ERR_SYNTAX: not a DMARC record, or not usable. */
+int dmarc_parse(
+    struct dmarc_record *ret, struct span text, struct arena *arena) MUST_USE;
+
+/* The organisational domain by tree walk (RFC 9989 4.10); empty on temperror. */
+struct span dmarc_org_domain(
+    struct span domain, struct dns_batch *dns, struct arena *arena);
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef FILTER_AUTH_MACRO_H
+#define FILTER_AUTH_MACRO_H
+
+#include "filter/base/arena.h"
+#include "filter/base/ip.h"
+#include "filter/base/span.h"
+
+/* SPF macro strings (RFC 7208 section 7). */
+struct macro_context {
+	struct span sender_local, sender_domain; /* of the identity checked */
+	struct span helo;
+	struct span domain; /* %{d}: the current record's domain */
+	struct ip ip;
+	struct span receiver; /* %{r}; empty: "unknown" */
+	int64_t time;         /* %{t} */
+	/* %{p}: asked only when the macro stands there; may be NULL. */
+	struct span (*validated_name)(void *arg);
+	void *arg;
+};
+
+/* True when the text is a macro-string: only valid macros, %%, %_, %-. */
+bool macro_valid(struct span text, bool explanation);
+/*
+ * Expands; `explanation` allows c, r, t. For a domain-spec the result is cut to
+ * 253 bytes by removing whole labels from the left (7.3). ERR_SYNTAX, ERR_LIMIT
+ * (more than 64 KB).
+ */
+int macro_expand(const struct macro_context *context, struct span text,
+    bool explanation, struct arena *arena, struct span *ret) MUST_USE;
+
+#endif

@@ -1,0 +1,140 @@
+#ifndef FILTER_SCAN_SCAN_H
+#define FILTER_SCAN_SCAN_H
+
+#include "filter/auth/dkim.h"
+#include "filter/auth/dmarc.h"
+#include "filter/auth/spf.h"
+#include "filter/base/arena.h"
+#include "filter/base/ip.h"
+#include "filter/base/span.h"
+#include "filter/base/vec.h"
+#include "filter/dns/dns.h"
+#include "filter/mail/message.h"
+#include "filter/rule/rule.h"
+#include "filter/scan/direction.h"
+
+/*
+ * Everything true about one message, on demand. A scan is pointers to what
+ * others own and the facts asked for so far; each fact is computed at the
+ * first question and kept. Owned by one session (or one job of `assay check`);
+ * all memory is in the message's arena.
+ */
+
+/* Whether a fact could be had. */
+enum fact_state {
+	FACT_DONE,
+	FACT_LATER,  /* temporary: deadline, DNS */
+	FACT_OFF,    /* does not apply: outgoing mail, switched off */
+	FACT_BROKEN, /* our own failure */
+};
+
+/* The SMTP envelope as the MTA told it. Empty or p == NULL: not known. */
+struct envelope {
+	struct ip client_ip; /* family 0: no network client or unknown */
+	bool has_client;     /* false: local submission (Unix socket, none) */
+	struct span client_name; /* verified host name, or empty */
+	struct span helo;
+	struct span mail_from; /* without brackets; empty: <> */
+	bool mail_from_known;
+	struct span_vec VEC(struct span) rcpts; /* without brackets */
+	struct span auth_user;                  /* {auth_authen} */
+	struct span daemon_name;                /* {daemon_name} */
+	struct span queue_id;                   /* i */
+	struct span mta_name;                   /* j */
+	struct span tls_version;                /* {tls_version} */
+	bool smtputf8;
+};
+
+/* Settings that facts need; part of the immutable snapshot. */
+struct scan_config {
+	struct span authserv_id; /* also %{r} of SPF */
+	struct direction_config direction;
+	bool spf, dkim, dmarc; /* switched on */
+	int64_t dns_message_ms;
+	unsigned dns_questions_max;
+	int64_t message_ms; /* limits.message_time */
+	bool network;       /* false: --local, DNS is not asked */
+};
+
+enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
+
+struct spf_facts {
+	enum fact_state state;
+	struct spf_answer
+	    mail;     /* MAIL FROM, or HELO as postmaster@HELO for <> */
+	bool of_helo; /* `mail` speaks of HELO since MAIL FROM is <> */
+};
+
+struct scan_dkim_facts {
+	enum fact_state state;
+	const struct dkim_facts
+	    *dkim; /* never NULL when state is DONE or LATER */
+};
+
+struct scan_dmarc_facts {
+	enum fact_state state;
+	struct dmarc_facts dmarc;
+};
+
+struct degraded_list VEC(const char *);
+
+struct scan {
+	struct arena *arena;
+	const struct scan_config *config;
+	struct message *message;
+	struct envelope *envelope;
+	struct dns_batch *dns;
+	struct bodyhash_set *hashes; /* fed by scan_body() */
+	struct dkim *dkim;
+	struct rule_run *run;     /* while rules run */
+	struct scan_slots *slots; /* the pool, or NULL */
+	struct rule_slot *slot;   /* lent now, or NULL */
+	enum direction direction;
+	int64_t deadline;
+	int64_t now; /* Unix time that the scan judges by */
+	struct degraded_list
+	    degraded; /* each name once, in order of discovery */
+	/* Keeps the MTA waiting (smfi_progress); called from scan_tick(). */
+	void (*progress)(void *arg);
+	void *progress_arg;
+	int64_t next_progress;
+	/* memoised facts, NULL until asked */
+	struct spf_facts *spf;
+	struct scan_dkim_facts *dkim_facts;
+	struct scan_dmarc_facts *dmarc;
+};
+
+/*
+ * Begins at MAIL FROM. `dns` may be NULL (no resolver or --local).
+ * NULL when the arena failed.
+ */
+struct scan *scan_new(struct arena *arena, const struct scan_config *config,
+    struct envelope *envelope, struct message *message, struct dns *dns);
+
+/* Tells the stage: wants early what will be asked late. Never waits. After
+ * SCAN_EOH headers are frozen and body bytes may come. */
+void scan_stage(struct scan *scan, enum scan_stage stage);
+/* Each body chunk, before or after message_body(). */
+void scan_body(struct scan *scan, struct span chunk);
+/* After the last body byte: ends the hashes, fixes the deadline's start. */
+void scan_body_done(struct scan *scan);
+
+/* The facts. Never NULL; look at `state` first. May block on DNS. */
+const struct spf_facts *scan_spf(struct scan *scan);
+const struct scan_dkim_facts *scan_dkim(struct scan *scan);
+const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
+
+/* The one From address for people and policy, or empty. */
+struct span scan_from_domain(struct scan *scan);
+/* True when a List-Id or List-Post says that a list sent it. */
+bool scan_is_list(const struct scan *scan);
+
+/* Notes that a check could not run (degraded=); `what` is a constant. */
+void scan_degrade(struct scan *scan, const char *what);
+/* Why the symbol that is being computed hit. Network text is welcome. */
+void scan_evidence(struct scan *scan, const char *fmt, ...) PRINTF(2, 3);
+void scan_evidence_span(struct scan *scan, struct span text);
+/* False when the message's time is over. Calls progress when due. */
+bool scan_tick(struct scan *scan);
+
+#endif
