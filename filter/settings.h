@@ -1,0 +1,130 @@
+#ifndef FILTER_SETTINGS_H
+#define FILTER_SETTINGS_H
+
+#include "filter/base/log.h"
+#include "filter/conf/option.h"
+#include "filter/scan/scan.h"
+
+/*
+ * All options of daemon and command as typed values, and the immutable,
+ * counted snapshot of everything a message needs: settings, scorers, rules.
+ */
+enum policy_mode { MODE_OBSERVE, MODE_ENFORCE };
+enum headers_mode { HEADERS_AUTO, HEADERS_NONE, HEADERS_OWN, HEADERS_FULL };
+enum dmarc_mode { DMARC_MODE_SCORE, DMARC_MODE_TAG, DMARC_MODE_REJECT };
+enum split_mode { SPLIT_LENIENT, SPLIT_DEFER };
+enum failure_action { FAILURE_ACCEPT, FAILURE_TAG, FAILURE_TEMPFAIL };
+
+/* `policy TITLE { }`; "default" and "outbound" always exist. */
+struct policy_settings {
+	struct span title;
+	enum policy_mode mode;
+	int64_t tag, quarantine, reject; /* milli; OPTION_OFF */
+	struct span help_url;            /* may hold %{ref} */
+	struct span subject_mark;        /* empty: off */
+	bool reply_rules;                /* reply_detail = rules */
+	/* who it is for: addresses, @domain, .domain; none for the two fixed */
+	const struct span *recipients;
+	size_t n_recipients;
+};
+
+/* policy.on_failure: what a degraded check means. */
+struct failure_rule {
+	struct span name; /* "dns", "time", "dnsbl:" prefix... */
+	enum failure_action action;
+};
+
+struct settings {
+	struct conf *conf; /* owns all memory here */
+	/* milter */
+	struct span socket;
+	unsigned socket_mode;
+	struct span socket_group; /* empty: leave */
+	struct span authserv_id;
+	enum headers_mode headers;
+	/* dns */
+	struct dns_options dns;
+	/* auth */
+	enum dmarc_mode dmarc;
+	/* rules */
+	const struct span *rule_paths;
+	size_t n_rule_paths;
+	/* limits */
+	int64_t message_ms;
+	size_t message_size, memory, message_memory;
+	unsigned sessions, waiting;
+	/* policy */
+	struct policy_settings *policies; /* [0] default, [1] outbound */
+	size_t n_policies;
+	const struct failure_rule *failures;
+	size_t n_failures;
+	int64_t defer_max_ms;
+	enum split_mode split;
+	/* other */
+	struct span state;   /* folder: site.key, spool */
+	struct span control; /* the control socket's path */
+	enum log_level log_level;
+	struct span node;
+	/* all sections, for `config show` */
+	struct section **sections;
+	size_t n_sections;
+};
+
+/* Where settings come from. */
+struct settings_source {
+	const char *path; /* NULL: the default file, which may be missing */
+	const char *const *assignments; /* -o */
+	size_t n_assignments;
+	/* `assay check`: replace rules.path, no network */
+	const char *const *rules;
+	size_t n_rules;
+	const char *dns_zone;
+	bool local;
+};
+
+#define POLICY_DEFAULT 0
+#define POLICY_OUTBOUND 1
+
+struct engine; /* rule set and scorers' states, see examine.h */
+
+struct snapshot {
+	_Atomic unsigned refs;
+	struct settings settings;
+	struct scan_config scan;
+	struct engine *engine;
+	uint64_t number; /* 1 at start, up with each reload */
+};
+
+/* Called for each error ("file:line:column: text") and warning. */
+typedef void settings_report_fn(void *arg, bool warning, const char *text);
+
+/*
+ * Reads configuration and rules, opens scorers. All errors are reported, not
+ * only the first. Returns a snapshot with one reference, or NULL.
+ * Thread: any; touches nothing shared.
+ */
+struct snapshot *snapshot_load(const struct settings_source *source,
+    settings_report_fn *report, void *arg);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+
+/*
+ * Names options with OPTION_RESTART that differ between the snapshots, as
+ * "section.key, ..." in `arena`; the new snapshot keeps the old values of them
+ * in force. Empty when there are none.
+ */
+struct span snapshot_keep_restart_only(
+    const struct snapshot *old, struct snapshot *fresh, struct arena *arena);
+
+/* Every kind of section, for man page checks and `config show`. */
+extern const struct option_section *const settings_sections[];
+
+/* The policy that a recipient gets: index into policies. Addresses compare
+ * without case; the most special entry wins (address, @domain, .domain). */
+size_t settings_policy_of(const struct settings *settings,
+    enum direction direction, struct span recipient);
+
+/* True when the program runs from a build folder (config.status beside it). */
+bool settings_in_build_tree(void);
+
+#endif
