@@ -15,7 +15,7 @@ const struct rule_set *engine_rules(const struct engine *engine);
 
 /* What a finished examination tells: hits and their sum. */
 struct examination {
-	const struct symbol_hits *hits; /* by weight, heaviest first */
+	struct symbol_hits hits; /* by weight, heaviest first */
 	int64_t score_milli;
 	int64_t rules_ms, dns_ms;
 };

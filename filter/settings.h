@@ -34,6 +34,13 @@ struct failure_rule {
 	enum failure_action action;
 };
 
+/* The sections of one kind that a configuration has. */
+struct settings_group {
+	const struct option_section *kind;
+	struct section *sections;
+	size_t n;
+};
+
 struct settings {
 	struct conf *conf; /* owns all memory here */
 	/* milter */
@@ -65,9 +72,9 @@ struct settings {
 	struct span control; /* the control socket's path */
 	enum log_level log_level;
 	struct span node;
-	/* all sections, for `config show` */
-	struct section **sections;
-	size_t n_sections;
+	/* all sections: enum settings_kind, then the scorers' */
+	struct settings_group *groups;
+	size_t n_groups;
 };
 
 /* Where settings come from. */
@@ -116,13 +123,38 @@ void snapshot_unref(struct snapshot *snapshot);
 struct span snapshot_keep_restart_only(
     const struct snapshot *old, struct snapshot *fresh, struct arena *arena);
 
-/* Every kind of section, for man page checks and `config show`. */
-extern const struct option_section *const settings_sections[];
+/* The daemon's own kinds of sections; those of scorers come after them in
+ * settings.groups. */
+enum settings_kind {
+	SETTINGS_TOP,
+	SETTINGS_MILTER,
+	SETTINGS_DNS,
+	SETTINGS_AUTH,
+	SETTINGS_RULES,
+	SETTINGS_LIMITS,
+	SETTINGS_POLICY_ALL, /* `policy { }` without a title */
+	SETTINGS_POLICY,
+	SETTINGS_QUARANTINE,
+	SETTINGS_LOG,
+	SETTINGS_KINDS,
+};
+extern const struct option_section *const settings_kinds[SETTINGS_KINDS];
 
 /* The policy that a recipient gets: index into policies. Addresses compare
  * without case; the most special entry wins (address, @domain, .domain). */
 size_t settings_policy_of(const struct settings *settings,
     enum direction direction, struct span recipient);
+
+/*
+ * Types all sections of settings->conf and fills `settings` and `scan`. Errors
+ * are added to the tree. For snapshot.c; ERR_SYNTAX when there were any.
+ */
+int settings_read(struct settings *settings, struct scan_config *scan) MUST_USE;
+/* Fills them again after a value of a section was changed. */
+int settings_fill(struct settings *settings, struct scan_config *scan) MUST_USE;
+/* The section `NAME { }` of a scorer; NULL when it has no options. */
+const struct section *settings_scorer(
+    const struct settings *settings, const struct option *options);
 
 /* True when the program runs from a build folder (config.status beside it). */
 bool settings_in_build_tree(void);

@@ -49,7 +49,6 @@ struct envelope {
 struct scan_config {
 	struct span authserv_id; /* also %{r} of SPF */
 	struct direction_config direction;
-	bool spf, dkim, dmarc; /* switched on */
 	int64_t dns_message_ms;
 	unsigned dns_questions_max;
 	int64_t message_ms; /* limits.message_time */
