@@ -457,7 +457,7 @@ settings_read(struct settings *settings, struct scan_config *scan)
 	if (!settings->groups)
 		return ERR_NOMEM;
 	settings->n_groups = n;
-	option_check_names(conf, kinds, n, settings_kinds[0]->options);
+	option_check_names(conf, kinds, n);
 	for (size_t i = 0; i < n; i++) {
 		struct settings_group *group = &settings->groups[i];
 		group->kind = kinds[i];

@@ -31,7 +31,8 @@ struct conf_entry {
 	struct span
 	    *items; /* one for a word or string, any number for a list */
 	size_t n;
-	bool list;               /* written with braces */
+	bool list;       /* written with braces */
+	struct span raw; /* -o only: the value before its commas split it */
 	struct conf_where where; /* of the key */
 	struct conf_where value_where;
 	const struct conf_entry

@@ -80,14 +80,10 @@ struct section {
 int option_read(struct conf *conf, const struct option_section *kind,
     const char *const *always, struct section **ret, size_t *ret_n) MUST_USE;
 
-/*
- * Adds an error for each section whose name is none of `kinds` (n of them),
- * for a title where none belongs, and for keys outside sections that are not
- * in `top` (may be NULL).
- */
-void option_check_names(struct conf *conf,
-    const struct option_section *const *kinds, size_t n,
-    const struct option *top);
+/* Adds an error for each section whose name is none of `kinds` (n of them), and
+ * for a title where none belongs or one is missing. */
+void option_check_names(
+    struct conf *conf, const struct option_section *const *kinds, size_t n);
 
 /* The value of a known name; asserts that the table has it. */
 const struct option_value *section_get(

@@ -3,3 +3,7 @@
 FUZZERS =
 check_PROGRAMS += $(FUZZERS)
 TESTS += $(FUZZERS)
+
+FUZZERS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIB) $(LIBS_CONF)
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

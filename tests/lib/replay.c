@@ -51,7 +51,7 @@ run_folder(const char *path)
 	int n = scandir(path, &names, NULL, alphasort);
 
 	for (int i = 0; i < n; i++) {
-		char file[4096];
+		char file[8192];
 		if (names[i]->d_name[0] != '.') {
 			snprintf(
 			    file, sizeof file, "%s/%s", path, names[i]->d_name);

@@ -1,7 +1,9 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
-	tests/unit/test_base
+	tests/unit/test_base \
+	tests/unit/test_conf
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 tests_unit_test_base_LDADD = tests/lib/libtap.a $(LIBS_BASE)
+tests_unit_test_conf_LDADD = tests/lib/libtap.a $(LIBS_CONF)
