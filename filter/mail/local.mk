@@ -7,4 +7,6 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/header.c filter/mail/header.h \
 	filter/mail/html.h filter/mail/message.h filter/mail/mime.h \
 	filter/mail/received.h filter/mail/text.h filter/mail/url.h \
-	filter/mail/view.h filter/mail/word.h
+	filter/mail/view.h filter/mail/word.h \
+	filter/mail/word.c \
+	filter/mail/word_charset.c

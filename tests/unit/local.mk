@@ -1,5 +1,6 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
+	tests/unit/test_word \
 	tests/unit/test_base \
 	tests/unit/test_domain \
 	tests/unit/test_header \
@@ -11,3 +12,4 @@ tests_unit_test_base_LDADD = tests/lib/libtap.a $(LIBS_BASE)
 tests_unit_test_conf_LDADD = tests/lib/libtap.a $(LIBS_CONF)
 tests_unit_test_domain_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_header_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_word_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
