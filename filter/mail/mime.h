@@ -38,7 +38,7 @@ enum mime_flag {
 
 struct mime_part {
 	struct mime_part *parent; /* NULL for the root */
-	struct mime_part *child, *next;
+	struct mime_part *child, *next, *last_child;
 	struct header_list
 	    headers; /* of the part; the root's are the message's */
 	struct ctype ctype;

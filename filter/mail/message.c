@@ -1,0 +1,454 @@
+#include "filter/mail/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "filter/base/buf.h"
+#include "filter/base/map.h"
+#include "filter/mail/message_internal.h"
+#include "filter/mail/text.h"
+#include "filter/mail/view.h"
+#include "filter/mail/word.h"
+
+/*
+ * A message's bytes and its memoised questions. The body grows in one heap
+ * block that a cleanup of the arena frees; past memory_max it moves to an
+ * unlinked file that is mapped when the body is complete. What cannot be kept
+ * is noted and the message goes on.
+ */
+
+#define BODY_FIRST ((size_t)16 * 1024)
+#define BODY_HINT_MAX ((size_t)16 * 1024 * 1024)
+
+struct message_options
+message_options_default(void)
+{
+	return (struct message_options){
+	    .size_max = (size_t)50 << 20,
+	    .memory_max = (size_t)1 << 20,
+	    .text_max = (size_t)4 << 20,
+	    .memory_short = (size_t)256 << 10,
+	};
+}
+
+static void
+charge(struct message *m, size_t size)
+{
+	_Atomic int64_t *all = m->options.memory;
+
+	if (all)
+		atomic_fetch_add_explicit(all,
+		    (int64_t)size - (int64_t)m->charged, memory_order_relaxed);
+	m->charged = size;
+}
+
+static void
+release(void *arg)
+{
+	struct message *m = arg;
+
+	if (m->mapped)
+		munmap(m->mapped, m->mapped_size);
+	if (m->fd >= 0)
+		close(m->fd);
+	free(m->heap);
+	charge(m, 0);
+}
+
+struct message *
+message_new(struct arena *arena, const struct message_options *options)
+{
+	struct message *m = arena_zalloc(arena, sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->arena = arena;
+	m->options = *options;
+	m->fd = -1;
+	header_init(&m->headers, arena);
+	map_init(&m->header_values, arena, false);
+	map_init(&m->header_texts, arena, false);
+	return arena_cleanup(arena, release, m) ? NULL : m;
+}
+
+struct arena *
+message_arena(const struct message *m)
+{
+	return m->arena;
+}
+
+/* --- feeding -------------------------------------------------------------------- */
+
+void
+message_header(struct message *m, struct span name, struct span raw)
+{
+	m->size += name.len + 1 + raw.len + 2;
+	header_add(&m->headers, name, raw);
+}
+
+void
+message_headers_done(struct message *m)
+{
+	m->size += 2;
+}
+
+static int
+write_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t done = write(fd, p, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return ERR_IO;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Moves what is in memory to an unlinked file. */
+static int
+to_file(struct message *m)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof path, "%s/body-XXXXXX", m->options.spool);
+
+	if (n < 0 || (size_t)n >= sizeof path)
+		return ERR_LIMIT;
+	m->fd = mkostemp(path, O_CLOEXEC);
+	if (m->fd < 0)
+		return ERR_IO;
+	if (unlink(path) || write_all(m->fd, m->heap, m->kept)) {
+		close(m->fd);
+		m->fd = -1;
+		return ERR_IO;
+	}
+	free(m->heap);
+	m->heap = NULL;
+	m->heap_size = 0;
+	charge(m, 0);
+	return 0;
+}
+
+static int
+grow_heap(struct message *m, size_t need)
+{
+	size_t size = m->heap_size;
+
+	if (need <= size)
+		return 0;
+	if (size == 0) {
+		size = m->options.size_hint < BODY_HINT_MAX
+			   ? m->options.size_hint
+			   : BODY_HINT_MAX;
+		if (size < BODY_FIRST)
+			size = BODY_FIRST;
+	}
+	while (size < need)
+		size = size > SIZE_MAX / 2 ? need : size * 2;
+	char *p = realloc(m->heap, size);
+	if (!p)
+		return ERR_NOMEM;
+	m->heap = p;
+	m->heap_size = size;
+	charge(m, size);
+	return 0;
+}
+
+/* How many of `n` more bytes may be kept. */
+static size_t
+allowance(struct message *m, size_t n)
+{
+	size_t limit = m->options.size_max;
+
+	if (m->lacks & (MESSAGE_LACK_DISK | MESSAGE_LACK_MEMORY))
+		return 0;
+	if (m->options.memory && m->fd < 0 &&
+	    atomic_load_explicit(m->options.memory, memory_order_relaxed) >
+		m->options.memory_limit &&
+	    limit > m->options.memory_short) {
+		limit = m->options.memory_short;
+		if (m->kept + n > limit)
+			m->lacks |= MESSAGE_LACK_MEMORY;
+	} else if (m->kept + n > limit) {
+		m->lacks |= MESSAGE_LACK_SIZE;
+	}
+	if (m->kept >= limit)
+		return 0;
+	return n < limit - m->kept ? n : limit - m->kept;
+}
+
+static int
+keep(struct message *m, struct span chunk)
+{
+	int rc;
+
+	if (m->fd < 0 && m->options.spool &&
+	    m->kept + chunk.len > m->options.memory_max) {
+		rc = to_file(m);
+		if (rc) {
+			m->lacks |= MESSAGE_LACK_DISK;
+			return rc;
+		}
+	}
+	if (m->fd >= 0) {
+		rc = write_all(m->fd, chunk.p, chunk.len);
+		if (rc) {
+			m->lacks |= MESSAGE_LACK_DISK;
+			return rc;
+		}
+	} else {
+		rc = grow_heap(m, m->kept + chunk.len);
+		if (rc) {
+			m->lacks |= MESSAGE_LACK_MEMORY;
+			return rc;
+		}
+		memcpy(m->heap + m->kept, chunk.p, chunk.len);
+	}
+	m->kept += chunk.len;
+	return 0;
+}
+
+int
+message_body(struct message *m, struct span chunk)
+{
+	size_t n;
+
+	m->size += chunk.len;
+	m->body_size += chunk.len;
+	n = allowance(m, chunk.len);
+	return n ? keep(m, span_head(chunk, n)) : 0;
+}
+
+static void
+map_file(struct message *m)
+{
+	void *p = mmap(NULL, m->kept, PROT_READ, MAP_PRIVATE, m->fd, 0);
+
+	if (p == MAP_FAILED) {
+		m->lacks |= MESSAGE_LACK_DISK;
+		m->kept = 0;
+		return;
+	}
+	m->mapped = p;
+	m->mapped_size = m->kept;
+}
+
+void
+message_done(struct message *m)
+{
+	if (m->fd >= 0 && m->kept)
+		map_file(m);
+	m->body = span_make(m->mapped ? m->mapped : m->heap, m->kept);
+	if (!m->body.p)
+		m->body = SPAN("");
+}
+
+/* Lone LF becomes CRLF; what is CRLF stays. */
+static int
+body_as_crlf(struct message *m, struct span text)
+{
+	int rc = 0;
+
+	while (text.len && rc == 0) {
+		size_t lf = span_find_char(text, '\n');
+		if (lf == SPAN_NPOS)
+			return message_body(m, text);
+		bool crlf = lf > 0 && text.p[lf - 1] == '\r';
+		rc = message_body(m, span_head(text, crlf ? lf + 1 : lf));
+		if (rc == 0 && !crlf)
+			rc = message_body(m, SPAN("\r\n"));
+		text = span_skip(text, lf + 1);
+	}
+	return rc;
+}
+
+int
+message_read(struct message *m, struct span text)
+{
+	size_t body = header_parse(&m->headers, text);
+
+	m->size += body;
+	message_headers_done(m);
+	int rc = body_as_crlf(m, span_skip(text, body));
+	message_done(m);
+	return rc ? rc : arena_failed(m->arena) ? ERR_NOMEM : 0;
+}
+
+/* --- answers -------------------------------------------------------------------- */
+
+unsigned
+message_lacks(const struct message *m)
+{
+	return m->lacks;
+}
+
+const struct header_list *
+message_headers(const struct message *m)
+{
+	return &m->headers;
+}
+
+struct span
+message_body_bytes(const struct message *m)
+{
+	return m->body;
+}
+
+size_t
+message_size(const struct message *m)
+{
+	return m->size;
+}
+
+size_t
+message_body_size(const struct message *m)
+{
+	return m->body_size;
+}
+
+struct span
+message_header_text(struct message *m, const struct header *h)
+{
+	struct span key = span_make((const char *)&h, sizeof h);
+	struct span *text = map_get(&m->header_texts, key);
+
+	if (text)
+		return *text;
+	text = arena_alloc(m->arena, sizeof *text);
+	key = arena_span(m->arena, key);
+	if (!text || !key.p)
+		return SPAN_NONE;
+	struct span line = header_unfold(h->raw, m->arena);
+	*text = word_decode(line, m->arena);
+	if (map_put(&m->header_texts, key, text))
+		arena_fail(m->arena);
+	return *text;
+}
+
+const struct addr_list *
+message_from(struct message *m)
+{
+	struct addr_list *all = &m->from;
+
+	if (m->from_done)
+		return all;
+	m->from_done = true;
+	for (size_t i = 0; i < m->headers.fields.n; i++) {
+		const struct header *h = &m->headers.fields.v[i];
+		struct addr_list one;
+		if (!span_caseis(span_trim(h->name), "From"))
+			continue;
+		addr_parse(&one, h->raw, m->arena);
+		all->ambiguous |=
+		    one.ambiguous || h->name.len != span_trim(h->name).len;
+		all->group |= one.group;
+		all->truncated |= one.truncated;
+		for (size_t k = 0; k < one.items.n; k++) {
+			struct addr *to = VEC_PUSH(m->arena, &all->items);
+			if (to)
+				*to = one.items.v[k];
+		}
+	}
+	return all;
+}
+
+const struct mime_tree *
+message_tree(struct message *m)
+{
+	if (!m->tree_done) {
+		m->tree_done = true;
+		(void)mime_walk(&m->tree, &m->headers, m->body, m->arena);
+	}
+	return &m->tree;
+}
+
+struct span
+message_part_decoded(struct message *m, struct mime_part *part)
+{
+	if (!part->decoded_done) {
+		part->decoded_done = true;
+		part->decoded =
+		    mime_decode(&m->tree, part, m->options.text_max, m->arena);
+		if (part->decoded.len == m->options.text_max)
+			m->lacks |= MESSAGE_LACK_TEXT;
+	}
+	return part->decoded;
+}
+
+struct span
+message_part_text(struct message *m, struct mime_part *part)
+{
+	if (!part->text_done) {
+		struct span decoded = message_part_decoded(m, part);
+		part->text_done = true;
+		part->text =
+		    text_utf8(part, decoded, m->options.text_max, m->arena);
+	}
+	return part->text;
+}
+
+const struct html *
+message_part_html(struct message *m, struct mime_part *part)
+{
+	if (!part->leaf || !text_is_html(part))
+		return NULL;
+	if (!part->html_done) {
+		struct span text = message_part_text(m, part);
+		part->html_done = true;
+		part->html = html_parse(text, m->arena);
+	}
+	return part->html;
+}
+
+static void
+add_html_links(struct message *m, const struct html *html)
+{
+	for (size_t i = 0; html && i < html->links.n; i++) {
+		const struct html_link *link = &html->links.v[i];
+		struct url url;
+		if (m->urls.n >= URL_MAX ||
+		    !url_parse(&url, link->target, m->arena))
+			continue;
+		url.from_html = true;
+		url.anchor = link->text;
+		struct url *to = VEC_PUSH(m->arena, &m->urls);
+		if (to)
+			*to = url;
+	}
+}
+
+const struct url_list *
+message_urls(struct message *m)
+{
+	const struct mime_tree *tree = message_tree(m);
+	const struct view_list *body;
+
+	if (m->urls_done)
+		return &m->urls;
+	m->urls_done = true;
+	body = view_body(m);
+	for (size_t i = 0; i < body->n; i++)
+		url_find(&m->urls, body->v[i], m->arena);
+	for (size_t i = 0; i < tree->parts.n; i++)
+		add_html_links(m, message_part_html(m, tree->parts.v[i]));
+	return &m->urls;
+}
+
+void
+message_set_envelope_from(struct message *m, struct span from)
+{
+	m->envelope_from = from.p ? arena_span(m->arena, from) : SPAN_NONE;
+}
+
+struct span
+message_envelope_from(const struct message *m)
+{
+	return m->envelope_from;
+}

@@ -1,0 +1,35 @@
+#ifndef FILTER_MAIL_MESSAGE_INTERNAL_H
+#define FILTER_MAIL_MESSAGE_INTERNAL_H
+
+#include "filter/base/map.h"
+#include "filter/mail/message.h"
+#include "filter/mail/view.h"
+
+/* The inside of a message, for message.c and the views. */
+struct message {
+	struct arena *arena;
+	struct message_options options;
+	struct header_list headers;
+	struct span envelope_from; /* p NULL: unknown */
+	/* the body: in `heap`, or in the file `fd`, mapped when complete */
+	char *heap;
+	size_t heap_size, kept, charged;
+	int fd;
+	void *mapped;
+	size_t mapped_size;
+	struct span body;
+	size_t size, body_size;
+	unsigned lacks; /* enum message_lack */
+	/* memoised answers */
+	bool tree_done, from_done, urls_done;
+	bool body_done, rawbody_done, uri_done, full_done;
+	struct mime_tree tree;
+	struct addr_list from;
+	struct url_list urls;
+	struct view_list view_body, view_rawbody, view_uri;
+	struct span view_full;
+	struct map header_values; /* view_header's, by flags and name */
+	struct map header_texts;  /* message_header_text's, by field */
+};
+
+#endif
