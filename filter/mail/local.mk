@@ -2,11 +2,34 @@ noinst_LIBRARIES += filter/mail/libmail.a
 filter_mail_libmail_a_CPPFLAGS = $(AM_CPPFLAGS) $(ICU_CFLAGS) $(IDN2_CFLAGS) \
 	$(PSL_CFLAGS)
 filter_mail_libmail_a_SOURCES = \
-	filter/mail/addr.h filter/mail/authres.h filter/mail/ctype.h \
-	filter/mail/domain.c filter/mail/domain.h \
-	filter/mail/header.c filter/mail/header.h \
-	filter/mail/html.h filter/mail/message.h filter/mail/mime.h \
-	filter/mail/received.h filter/mail/text.h filter/mail/url.h \
-	filter/mail/view.h filter/mail/word.h \
+	filter/mail/addr.h \
+	filter/mail/authres.h \
+	filter/mail/ctype.h \
+	filter/mail/domain.c \
+	filter/mail/domain.h \
+	filter/mail/header.c \
+	filter/mail/header.h \
+	filter/mail/html.c \
+	filter/mail/html.h \
+	filter/mail/html_entity.c \
+	filter/mail/html_internal.h \
+	filter/mail/html_link.c \
+	filter/mail/html_style.c \
+	filter/mail/html_tag.c \
+	filter/mail/message.c \
+	filter/mail/message.h \
+	filter/mail/message_internal.h \
+	filter/mail/mime.c \
+	filter/mail/mime.h \
+	filter/mail/received.h \
+	filter/mail/text.c \
+	filter/mail/text.h \
+	filter/mail/url.c \
+	filter/mail/url.h \
+	filter/mail/url_forms.c \
+	filter/mail/view.c \
+	filter/mail/view.h \
+	filter/mail/view_header.c \
 	filter/mail/word.c \
+	filter/mail/word.h \
 	filter/mail/word_charset.c
