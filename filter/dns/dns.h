@@ -35,8 +35,13 @@ enum dns_status {
 };
 
 struct dns_record {
-	struct span data; /* A 4 and AAAA 16 bytes; TXT its strings joined, may
-				hold NUL; names lower case without final dot */
+	/*
+	 * A 4 and AAAA 16 bytes. TXT: its strings joined, may hold NUL. MX, NS,
+	 * CNAME, PTR: the name, lower case, without final dot ("" is the root);
+	 * in its labels dots, backslashes and bytes outside 0x21-0x7e are
+	 * \DDD. SOA: two names and five numbers, as in a zone file.
+	 */
+	struct span data;
 	uint16_t preference; /* MX */
 };
 
