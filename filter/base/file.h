@@ -9,7 +9,7 @@
  * Reading files that decide what we do: configuration, rules, keys. A file is
  * trusted when it is a regular one, owned by root, ASSAY_USER or the calling
  * user, and not writable by others: not by all, and by its group only when
- * that is root's or ASSAY_USER's.
+ * that is root's or ASSAY_USER's. /dev/null is trusted to be empty.
  */
 
 /* ERR_ACCESS: not trusted; ERR_NOTFOUND; ERR_IO. The caller closes. */

@@ -5,6 +5,7 @@ UNIT = \
 	tests/unit/test_dns_zone \
 	tests/unit/test_domain \
 	tests/unit/test_header \
+	tests/unit/test_option \
 	tests/unit/test_conf
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
@@ -14,4 +15,5 @@ tests_unit_test_conf_LDADD = tests/lib/libtap.a $(LIBS_CONF)
 tests_unit_test_dns_zone_LDADD = tests/lib/libtap.a $(LIBS_DNS)
 tests_unit_test_domain_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_header_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_option_LDADD = tests/lib/libtap.a $(LIBS_CONF)
 tests_unit_test_word_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
