@@ -32,4 +32,6 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/view_header.c \
 	filter/mail/word.c \
 	filter/mail/word.h \
-	filter/mail/word_charset.c
+	filter/mail/word_charset.c \
+	filter/mail/ctype.c \
+	filter/mail/ctype_name.c filter/mail/ctype_name.h
