@@ -42,6 +42,7 @@ struct symbol {
 	int32_t scores_milli[4]; /* by score set; all equal for one number */
 	unsigned flags;          /* enum symbol_flag */
 	unsigned maxhits;        /* of `multiple`; 0 = no limit */
+	int priority;            /* as written; orders nothing here */
 	struct span describe;
 	struct span tflags; /* as written */
 	struct span file;   /* of the definition; "native" */
