@@ -179,9 +179,24 @@ victim(struct set *set, int64_t now_ms)
 	return oldest;
 }
 
+/* The entry that a set would give up first, but not the latest of all. */
+static struct place *
+oldest_of(const struct shard *shard, struct set *set)
+{
+	struct place *oldest = NULL;
+
+	for (size_t k = 0; k < WAYS; k++) {
+		struct place *p = &set->place[k];
+		if (p->answer && p->used != shard->tick &&
+		    (!oldest || p->used < oldest->used))
+			oldest = p;
+	}
+	return oldest;
+}
+
 /* One entry of the next set that has any, when the shard is over its bytes. */
 static struct answer *
-shrink(struct cache *cache, struct shard *shard, int64_t now_ms)
+shrink(struct cache *cache, struct shard *shard)
 {
 	size_t own = (size_t)(shard - cache->shards);
 	size_t n = cache->n_sets / cache->n_shards;
@@ -190,17 +205,10 @@ shrink(struct cache *cache, struct shard *shard, int64_t now_ms)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
 		size_t at = shard->hand++ & (n - 1);
-		struct set *set = &cache->sets[at * cache->n_shards + own];
-		struct place *oldest = NULL;
-		for (size_t k = 0; k < WAYS; k++) {
-			struct place *p = &set->place[k];
-			if (p->answer && p->expires_ms <= now_ms)
-				return take_out(shard, p);
-			if (p->answer && (!oldest || p->used < oldest->used))
-				oldest = p;
-		}
-		if (oldest)
-			return take_out(shard, oldest);
+		struct place *p =
+		    oldest_of(shard, &cache->sets[at * cache->n_shards + own]);
+		if (p)
+			return take_out(shard, p);
 	}
 	return NULL;
 }
@@ -245,7 +253,7 @@ cache_put(struct cache *cache, struct answer *answer, int64_t now_ms,
 	answer_unref(gone);
 	do {
 		lock_take(&shard->lock);
-		gone = shrink(cache, shard, now_ms);
+		gone = shrink(cache, shard);
 		lock_drop(&shard->lock);
 		answer_unref(gone);
 	} while (gone);

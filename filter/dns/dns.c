@@ -32,31 +32,35 @@ struct dns {
 };
 
 int
-dns_open(const struct dns_options *options, struct dns **ret, struct err *err)
+dns_open_on(struct resolver *resolver, const struct dns_options *options,
+    struct dns **ret, struct err *err)
 {
 	struct dns *dns = calloc(1, sizeof *dns);
-	int rc;
 
-	if (!dns)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	dns->timeout_ms =
-	    options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
-	dns->cache = cache_new(options->cache_entries);
-	if (!dns->cache) {
+	if (dns)
+		dns->cache = cache_new(options->cache_entries);
+	if (!dns || !dns->cache) {
+		resolver->close(resolver);
 		free(dns);
 		return err_set(err, ERR_NOMEM, "out of memory");
 	}
+	dns->resolver = resolver;
+	dns->timeout_ms =
+	    options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
 	lock_init(&dns->lock, LOCK_DNS);
-	if (options->zone)
-		rc = resolver_open_zone(options->zone, &dns->resolver, err);
-	else
-		rc = resolver_open_unbound(options, &dns->resolver, err);
-	if (rc) {
-		dns_close(dns);
-		return rc;
-	}
 	*ret = dns;
 	return 0;
+}
+
+int
+dns_open(const struct dns_options *options, struct dns **ret, struct err *err)
+{
+	struct resolver *resolver;
+	int rc = options->zone
+		     ? resolver_open_zone(options->zone, &resolver, err)
+		     : resolver_open_unbound(options, &resolver, err);
+
+	return rc ? rc : dns_open_on(resolver, options, ret, err);
 }
 
 void
@@ -64,8 +68,7 @@ dns_close(struct dns *dns)
 {
 	if (!dns)
 		return;
-	if (dns->resolver)
-		dns->resolver->close(dns->resolver);
+	dns->resolver->close(dns->resolver);
 	assert(dns->in_flight == 0);
 	cache_free(dns->cache);
 	lock_done(&dns->lock);

@@ -69,6 +69,10 @@ struct answer *query_begin(struct dns *dns, struct span folded,
  */
 void query_wait(struct dns_query *query, int64_t until);
 
+/* dns_open() on a resolver that is there already; it is owned from now on. */
+int dns_open_on(struct resolver *resolver, const struct dns_options *options,
+    struct dns **ret, struct err *err) MUST_USE;
+
 /* --- the resolvers ------------------------------------------------------------- */
 
 int resolver_open_unbound(const struct dns_options *options,

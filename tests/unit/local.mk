@@ -3,6 +3,7 @@ UNIT = \
 	tests/unit/test_ctype \
 	tests/unit/test_word \
 	tests/unit/test_base \
+	tests/unit/test_dns \
 	tests/unit/test_dns_zone \
 	tests/unit/test_domain \
 	tests/unit/test_header \
@@ -13,6 +14,7 @@ TESTS += $(UNIT)
 
 tests_unit_test_base_LDADD = tests/lib/libtap.a $(LIBS_BASE)
 tests_unit_test_conf_LDADD = tests/lib/libtap.a $(LIBS_CONF)
+tests_unit_test_dns_LDADD = tests/lib/libtap.a $(LIBS_DNS)
 tests_unit_test_dns_zone_LDADD = tests/lib/libtap.a $(LIBS_DNS)
 tests_unit_test_domain_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_header_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
