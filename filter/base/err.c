@@ -9,6 +9,7 @@
  * text is made where the failure is first seen; callers add context in front.
  */
 
+PRINTF(3, 0)
 static void
 err_format(struct err *err, int code, const char *fmt, va_list ap)
 {

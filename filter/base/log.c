@@ -65,6 +65,7 @@ log_wants(enum log_level level)
 	       atomic_load_explicit(&log_max, memory_order_relaxed);
 }
 
+PRINTF(2, 0)
 static void
 log_write(enum log_level level, const char *fmt, va_list ap)
 {

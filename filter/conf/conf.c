@@ -52,6 +52,7 @@ clean(char *text)
 	}
 }
 
+PRINTF(4, 0)
 static void
 add_error(struct conf *conf, struct conf_where where, int code, const char *fmt,
     va_list ap)

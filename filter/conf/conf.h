@@ -43,6 +43,7 @@ struct conf_entry {
 	/* What this one replaced, newest first: an earlier file's value, or a
 	 * file's under -o. NULL: nothing. */
 	const struct conf_entry *replaced;
+	bool told; /* an error about its key was added already */
 };
 
 struct conf_section {

@@ -287,6 +287,7 @@ next_token(struct lexer *lex, const struct lex_token *last)
 		return lex_control(lex);
 	if (c == '(')
 		lex->in_parens = last && last->kind == LEX_WORD &&
+				 last->line == lex->line &&
 				 span_is(last->text, "include");
 	if (kind == LEX_END || ((c == '(' || c == ')') && !lex->in_parens))
 		return lex_word(lex);

@@ -9,8 +9,8 @@
  * Configuration text to tokens. Internal to this folder.
  *
  * A word holds anything but blanks, control bytes, `"`, `{`, `}`, `,`, `=` and
- * `#`. Parentheses are punctuation only behind the word `include`, else part
- * of words. A string stands between double quotes on one line and knows \" \\
+ * `#`. Parentheses are punctuation only behind the word `include` and on its
+ * line, else part of words. A string stands between double quotes on one line and knows \" \\
  * \n \t. Text is UTF-8; comments may be anything without control bytes.
  */
 enum lex_kind {

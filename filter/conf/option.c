@@ -197,10 +197,10 @@ fill_section(struct conf *conf, const struct option_value *defaults,
 	for (size_t i = 0; i < from->entries.n; i++) {
 		const struct conf_entry *entry = &from->entries.v[i];
 		struct option_value *to = find_value(section, entry->key);
-		if (!to) {
+		if (!to && !entry->told)
 			unknown_key(conf, section, entry);
+		if (!to)
 			continue;
-		}
 		struct option_value value = {
 		    .option = to->option, .entry = entry};
 		if (read_value(conf, entry, &value))
@@ -289,29 +289,73 @@ option_read(struct conf *conf, const struct option_section *kind,
 	return conf_result(conf, before);
 }
 
+static bool
+has_option(const struct option_section *kind, struct span name)
+{
+	for (const struct option *o = kind->options; o && o->name; o++)
+		if (span_is(name, o->name))
+			return true;
+	return false;
+}
+
+/*
+ * Two kinds share the section's name: says so where a key of the one, `other`,
+ * stands in the other, `kind`.
+ */
 static void
-check_section(struct conf *conf, const struct conf_section *section,
+check_keys(struct conf *conf, struct conf_section *section,
+    const struct option_section *kind, const struct option_section *other)
+{
+	for (size_t i = 0; i < section->entries.n; i++) {
+		struct conf_entry *entry = &section->entries.v[i];
+		if (has_option(kind, entry->key) ||
+		    !has_option(other, entry->key))
+			continue;
+		conf_fail(conf, entry->where,
+		    "key \"%.*s\" belongs to %s %s title%s",
+		    SPAN_ARG(entry->key), kind->name,
+		    other->titled ? "with a" : "without",
+		    other->titled ? ", like \"default\"" : "");
+		entry->told = true;
+	}
+}
+
+static void
+unknown_section(struct conf *conf, const struct conf_section *section,
     const struct option_section *const *kinds, size_t n)
 {
 	const char **names = arena_calloc(conf->arena, n, sizeof *names);
-	bool known = false;
 
-	for (size_t i = 0; names && i < n; i++) {
+	for (size_t i = 0; names && i < n; i++)
 		names[i] = kinds[i]->name;
+	conf_fail(conf, section->where, "unknown section \"%.*s\"%s",
+	    SPAN_ARG(span_head(section->name, QUOTED_MAX)),
+	    suggestion(conf->arena, section->name, names, n));
+}
+
+static void
+check_section(struct conf *conf, struct conf_section *section,
+    const struct option_section *const *kinds, size_t n)
+{
+	/* Of that name: with the title as it is, and the other way. */
+	const struct option_section *kind = NULL, *other = NULL;
+
+	for (size_t i = 0; i < n; i++) {
 		if (!span_is(section->name, kinds[i]->name))
 			continue;
-		known = true;
 		if (kinds[i]->titled == (section->title.len != 0))
-			return;
+			kind = kinds[i];
+		else
+			other = kinds[i];
 	}
-	if (known)
+	if (kind && other)
+		check_keys(conf, section, kind, other);
+	else if (other)
 		conf_fail(conf, section->where,
 		    "section \"%.*s\" takes %s title", SPAN_ARG(section->name),
-		    section->title.len ? "no" : "a");
-	else
-		conf_fail(conf, section->where, "unknown section \"%.*s\"%s",
-		    SPAN_ARG(span_head(section->name, QUOTED_MAX)),
-		    suggestion(conf->arena, section->name, names, n));
+		    other->titled ? "a" : "no");
+	else if (!kind)
+		unknown_section(conf, section, kinds, n);
 }
 
 void

@@ -85,8 +85,10 @@ int option_read(struct conf *conf, const struct option_section *kind,
     const char *const *always, struct section **ret, size_t *ret_n) MUST_USE;
 
 /*
- * Adds an error for each section whose name is none of `kinds` (n of them), and
- * for a title where none belongs or one is missing.
+ * Adds an error for each section whose name is none of `kinds` (n of them), for
+ * a title where none belongs or one is missing, and, where two kinds share a
+ * name, for a key that belongs to the other one. Call it before option_read(),
+ * which then does not call those keys unknown.
  */
 void option_check_names(
     struct conf *conf, const struct option_section *const *kinds, size_t n);

@@ -239,16 +239,18 @@ choice_at(const char *choices, int64_t index)
 	return one;
 }
 
-/* Whether it would read as itself without quotes. Parentheses get them too:
- * `include(` is no word. */
+/*
+ * Whether it should be written without quotes. More would be possible, but not
+ * for `include` before a key that begins with a parenthesis.
+ */
 static bool
 is_plain_word(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		if (!lex_is_word_byte(text.p[i]) || ascii_is_8bit(text.p[i]) ||
-		    text.p[i] == '(' || text.p[i] == ')' || text.p[i] == '\\')
+		    strchr("()\\", text.p[i]))
 			return false;
-	return text.len != 0;
+	return text.len != 0 && !span_is(text, "include");
 }
 
 static void

@@ -102,10 +102,12 @@ static const struct {
 	"t:2:1: unknown section \"bananas\"\n"},
     {"a title where none belongs", "milter x { }",
 	"t:1:1: section \"milter\" takes no title\n"},
-    {"a titled kind and an untitled one of that name have their own keys",
-	"policy { mode = enforce }\npolicy x { split = defer }",
-	"t:2:12: unknown key \"split\" in policy\n"
-	"t:1:10: unknown key \"mode\" in policy\n"},
+    {"a key of a titled kind in the untitled one of that name, and back",
+	"policy { mode = enforce xmode = 1 }\npolicy x { split = defer }",
+	"t:1:10: key \"mode\" belongs to policy with a title, like "
+	"\"default\"\n"
+	"t:2:12: key \"split\" belongs to policy without title\n"
+	"t:1:25: unknown key \"xmode\" in policy\n"},
     {"one run finds all mistakes",
 	"milter {\n timeout = soon\n size = 5X\n on = maybe\n mode = 999\n"
 	" number = 1.5\n socket = { a, b }\n}\n"
