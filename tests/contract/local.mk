@@ -1,0 +1,9 @@
+# One suite over every backend that has to behave alike.
+CONTRACT = \
+	tests/contract/test_resolver
+check_PROGRAMS += $(CONTRACT)
+TESTS += $(CONTRACT)
+
+tests_contract_test_resolver_SOURCES = tests/contract/test_resolver.c \
+	tests/contract/dns_server.c tests/contract/dns_server.h
+tests_contract_test_resolver_LDADD = tests/lib/libtap.a $(LIBS_DNS)
