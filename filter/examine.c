@@ -124,7 +124,8 @@ engine_open(struct settings *settings, const struct settings_source *source,
     settings_report_fn *report, void *arg)
 {
 	struct engine *engine = calloc(1, sizeof *engine);
-	struct rule_options options = {.network = !source->local};
+	struct rule_options options = {
+	    .network = !source->local, .lint = source->lint};
 	struct err err = {.text = "out of memory"};
 	int rc = ERR_NOMEM;
 
@@ -135,7 +136,7 @@ engine_open(struct settings *settings, const struct settings_source *source,
 	engine->rules = rule_set_new(&options);
 	if (engine->states && engine->rules)
 		rc = open_scorers(engine, settings, report, arg);
-	if (rc == 0)
+	if (rc == 0 && !source->no_rules)
 		rc = read_rules(engine, settings, source, report, arg);
 	if (rc == 0 && (rc = rule_set_finish(engine->rules, &err)))
 		report(arg, false, err.text);

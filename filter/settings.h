@@ -87,6 +87,8 @@ struct settings_source {
 	size_t n_rules;
 	const char *dns_zone;
 	bool local;
+	bool no_rules; /* read none at all */
+	bool lint;     /* say also what only lint says */
 };
 
 #define POLICY_DEFAULT 0

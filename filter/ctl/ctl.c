@@ -126,22 +126,27 @@ ctl_source(const struct ctl *ctl)
 	};
 }
 
+unsigned
+ctl_safe_len(struct span text)
+{
+	unsigned n = span_utf8_len(text.p, text.len);
+	/* C1 controls are escapes for terminals too. */
+	bool c1 =
+	    n == 2 && text.p[0] == '\xc2' && (unsigned char)text.p[1] < 0xa0;
+
+	return n == 0 || c1 || ascii_is_control(text.p[0]) ? 0 : n;
+}
+
 void
 ctl_print_safe(FILE *out, struct span text)
 {
-	for (size_t i = 0; i < text.len;) {
-		unsigned n = span_utf8_len(text.p + i, text.len - i);
-		unsigned char c = (unsigned char)text.p[i];
-		/* C1 controls are escapes for terminals too. */
-		bool c1 = n == 2 && c == 0xc2 &&
-		    (unsigned char)text.p[i + 1] < 0xa0;
-		if (n == 0 || c1 || ascii_is_control(text.p[i])) {
-			fprintf(out, "\\x%02x", c);
-			i++;
-			continue;
-		}
-		fwrite(text.p + i, 1, n, out);
-		i += n;
+	while (text.len) {
+		unsigned n = ctl_safe_len(text);
+		if (n)
+			fwrite(text.p, 1, n, out);
+		else
+			fprintf(out, "\\x%02x", (unsigned char)text.p[0]);
+		text = span_skip(text, n ? n : 1);
 	}
 }
 
@@ -183,8 +188,7 @@ value_of(const struct ctl *ctl, const struct ctl_option *options, int argc,
 	if (!o->value) {
 		if (!attached)
 			return 0;
-		return ctl_fail(
-		    ctl, EX_USAGE, "--%s takes no value", o->name);
+		return ctl_fail(ctl, EX_USAGE, "--%s takes no value", o->name);
 	}
 	if (attached) {
 		ret->value = attached;
@@ -279,8 +283,8 @@ find_command(const struct ctl_command *table, const char *name)
 }
 
 static int
-unknown_command(const struct ctl *ctl, const struct ctl_command *table,
-    const char *word)
+unknown_command(
+    const struct ctl *ctl, const struct ctl_command *table, const char *word)
 {
 	const char *names[64];
 	size_t n = 0;
@@ -294,8 +298,8 @@ unknown_command(const struct ctl *ctl, const struct ctl_command *table,
 }
 
 static int
-dispatch(struct ctl *ctl, const struct ctl_command *table, int argc,
-    char **argv)
+dispatch(
+    struct ctl *ctl, const struct ctl_command *table, int argc, char **argv)
 {
 	while (argc > 0) {
 		if (is_help(argv[0]) || strcmp(argv[0], "-h") == 0) {
@@ -306,8 +310,8 @@ dispatch(struct ctl *ctl, const struct ctl_command *table, int argc,
 		if (!c)
 			return unknown_command(ctl, table, argv[0]);
 		size_t used = strlen(ctl->name);
-		snprintf(ctl->name + used, sizeof ctl->name - used, " %s",
-		    c->name);
+		snprintf(
+		    ctl->name + used, sizeof ctl->name - used, " %s", c->name);
 		if (c->run) {
 			ctl->command = c;
 			return c->run(ctl, argc, argv);
@@ -329,8 +333,8 @@ global(struct ctl *ctl, int argc, char **argv, int *ret_status)
 
 	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
 		struct parsed parsed;
-		*ret_status = parse_option(
-		    ctl, global_options, argc, argv, i, &parsed);
+		*ret_status =
+		    parse_option(ctl, global_options, argc, argv, i, &parsed);
 		if (*ret_status)
 			return -1;
 		switch (global_options[parsed.index].letter) {

@@ -22,8 +22,8 @@ struct ctl {
 };
 
 struct ctl_option {
-	const char *name; /* long, without dashes */
-	char letter;      /* or 0 */
+	const char *name;  /* long, without dashes */
+	char letter;       /* or 0 */
 	const char *value; /* what it takes, "FILE"; NULL: nothing */
 	const char *help;
 };
@@ -32,7 +32,8 @@ struct ctl_command {
 	const char *name;
 	const char *args; /* "[FILE...]" */
 	const char *help; /* one line */
-	const struct ctl_option *options; /* end with a NULL name; may be NULL */
+	const struct ctl_option
+	    *options; /* end with a NULL name; may be NULL */
 	int (*run)(struct ctl *ctl, int argc, char **argv);
 	const struct ctl_command *sub; /* instead of run; NULL-name ended */
 };
@@ -59,8 +60,10 @@ settings_report_fn ctl_report;
 /* The source of settings that the global options name. */
 struct settings_source ctl_source(const struct ctl *ctl);
 
-/* Prints text from the network for a terminal: controls, escapes and invalid
- * UTF-8 as \xNN. */
+/* Bytes of the character at the start of `text` that a terminal may be shown:
+ * 0 for controls (C0, C1) and what is no UTF-8. */
+unsigned ctl_safe_len(struct span text);
+/* Prints text from the network: what ctl_safe_len() refuses as \xNN. */
 void ctl_print_safe(FILE *out, struct span text);
 
 extern const struct ctl_command ctl_check_command;

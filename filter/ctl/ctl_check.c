@@ -126,9 +126,8 @@ check_one(struct check *check, const struct source_item *item,
 	report.text = text;
 	report.scan =
 	    job_scan(&check->engine, &check->job.envelope, text, arena);
-	if (!report.scan ||
-	    !examine_run(check->engine.snapshot->engine, report.scan, &how,
-		&report.examination)) {
+	if (!report.scan || !examine_run(check->engine.snapshot->engine,
+				report.scan, &how, &report.examination)) {
 		fprintf(stderr, "assay check: %s: out of memory\n", item->name);
 		return ERR_NOMEM;
 	}
@@ -156,7 +155,8 @@ work(void *arg)
 		struct result *result = &check->results[i % WINDOW];
 		lock_drop(&check->lock);
 		buf_init(&result->text, NULL, SOURCE_SIZE_MAX);
-		result->failed = !arena ||
+		result->failed =
+		    !arena ||
 		    check_one(check, &check->list.items.v[i], arena, result);
 		if (arena)
 			arena_reset(arena);
@@ -216,7 +216,7 @@ run_jobs(struct check *check)
 	lock_init(&check->lock, LOCK_QUEUE);
 	lock_cond_init(&check->changed);
 	while (n < check->jobs && (size_t)n < check->list.items.n &&
-	    pthread_create(&threads[n], NULL, work, check) == 0)
+	       pthread_create(&threads[n], NULL, work, check) == 0)
 		n++;
 	if (n == 0 && check->list.items.n)
 		return EX_OSERR;

@@ -36,8 +36,8 @@ job_take(struct job_options *job, const char *name, const char *value)
 		return -1;
 	if (span_to_i64(span_of(value), &job->envelope.time) ||
 	    job->envelope.time < 0) {
-		fprintf(stderr, "--time needs seconds since 1970, not %s\n",
-		    value);
+		fprintf(
+		    stderr, "--time needs seconds since 1970, not %s\n", value);
 		return EX_USAGE;
 	}
 	return 0;
@@ -128,8 +128,8 @@ from_return_path(struct envelope *envelope, const struct header_list *headers,
 	envelope->mail_from_known = true;
 	envelope->mail_from =
 	    addr_parse_path(&addr, header_unfold(h->raw, arena), arena)
-	    ? addr.spec
-	    : SPAN("");
+		? addr.spec
+		: SPAN("");
 }
 
 /* An address as it stands in an option, with or without brackets. */
@@ -193,8 +193,7 @@ job_scan(const struct job_engine *engine, const struct job_envelope *envelope,
 		return NULL;
 	if (e->mail_from_known)
 		message_set_envelope_from(m, e->mail_from);
-	struct scan *scan =
-	    scan_new(arena, &snapshot->scan, e, m, engine->dns);
+	struct scan *scan = scan_new(arena, &snapshot->scan, e, m, engine->dns);
 	if (!scan)
 		return NULL;
 	scan->slots = engine->slots;

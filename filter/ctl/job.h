@@ -15,15 +15,17 @@ struct job_envelope {
 	const char *ip, *helo, *from, *rcpt, *auth;
 	int64_t time; /* --time, or -1 */
 };
-#define JOB_ENVELOPE_OPTIONS \
-	{"ip", 0, "ADDRESS", "the client's address"}, \
-	    {"helo", 0, "NAME", "the client's HELO name"}, \
-	    {"from", 0, "ADDRESS", "MAIL FROM, without brackets"}, \
-	    {"rcpt", 0, "ADDRESS", "RCPT TO"}, \
-	    {"auth", 0, "USER", "the authenticated user"}, \
-	    {"time", 0, "UNIX", "the time to judge by"}, \
-	    {"dns", 0, "FILE", "answer DNS from a zone file"}, \
-	    {"nameserver", 0, "ADDRESS@PORT", "ask this resolver"}
+#define JOB_ENVELOPE_OPTIONS                                                   \
+	{"ip", 0, "ADDRESS", "the client's address"},                          \
+	    {"helo", 0, "NAME", "the client's HELO name"},                     \
+	    {"from", 0, "ADDRESS", "MAIL FROM, without brackets"},             \
+	    {"rcpt", 0, "ADDRESS", "RCPT TO"},                                 \
+	    {"auth", 0, "USER", "the authenticated user"},                     \
+	    {"time", 0, "UNIX", "the time to judge by"},                       \
+	    {"dns", 0, "FILE", "answer DNS from a zone file"},                 \
+	{                                                                      \
+		"nameserver", 0, "ADDRESS@PORT", "ask this resolver"           \
+	}
 
 /* What all jobs of a run share. */
 struct job_engine {
@@ -45,13 +47,12 @@ struct job_options {
 int job_take(struct job_options *job, const char *name, const char *value);
 
 /* Loads settings and rules, opens DNS: EX_OK or an exit status. */
-int job_open(const struct ctl *ctl, struct job_options *options,
-    struct job_engine *ret);
+int job_open(
+    const struct ctl *ctl, struct job_options *options, struct job_engine *ret);
 void job_close(struct job_engine *engine);
 
 /* A scan over a message's bytes, ready to be asked. NULL: no memory. */
 struct scan *job_scan(const struct job_engine *engine,
-    const struct job_envelope *envelope, struct span text,
-    struct arena *arena);
+    const struct job_envelope *envelope, struct span text, struct arena *arena);
 
 #endif

@@ -72,8 +72,7 @@ json_spf(const struct spf_facts *spf)
 	const struct spf_answer *a = &spf->mail;
 	json_set(o, "result", word(spf_result_name(a->result)));
 	json_set(o, "identity", word(spf->of_helo ? "helo" : "mailfrom"));
-	json_set(o, "domain",
-	    json_text(a->domain.len ? a->domain : SPAN_NONE));
+	json_set(o, "domain", json_text(a->domain.len ? a->domain : SPAN_NONE));
 	json_set(o, "explanation", json_text(a->explanation));
 	json_set(o, "problem", json_text(a->problem));
 	return o;
@@ -102,9 +101,8 @@ json_dkim(const struct scan_dkim_facts *dkim)
 static json_t *
 policy_or_null(enum dmarc_policy policy)
 {
-	return policy == DMARC_POLICY_UNKNOWN
-	    ? json_null()
-	    : word(dmarc_policy_name(policy));
+	return policy == DMARC_POLICY_UNKNOWN ? json_null()
+					      : word(dmarc_policy_name(policy));
 }
 
 json_t *
@@ -148,8 +146,8 @@ record_text(const struct dns_record *record, enum dns_type type)
 		return word(text);
 	case DNS_MX:
 		buf_init(&mx, NULL, 1000);
-		buf_printf(&mx, "%u %.*s", record->preference,
-		    SPAN_ARG(record->data));
+		buf_printf(
+		    &mx, "%u %.*s", record->preference, SPAN_ARG(record->data));
 		json_t *value = json_text(buf_span(&mx));
 		buf_done(&mx);
 		return value;
@@ -184,8 +182,7 @@ json_dns(const struct dns_batch *batch)
 				    record_text(&a->records[k], q->type));
 			json_set(o, "answer", records);
 		} else {
-			json_set(o, "answer",
-			    word(dns_status_name(a->status)));
+			json_set(o, "answer", word(dns_status_name(a->status)));
 		}
 		append(list, o);
 	}

@@ -1,1 +1,19 @@
-
+bin_PROGRAMS += assay
+assay_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+assay_LDADD = $(LIBS_FILTER)
+assay_SOURCES = \
+	filter/ctl/check_format.c \
+	filter/ctl/check_format.h \
+	filter/ctl/ctl.c \
+	filter/ctl/ctl.h \
+	filter/ctl/ctl_auth.c \
+	filter/ctl/ctl_check.c \
+	filter/ctl/ctl_config.c \
+	filter/ctl/ctl_daemon.c \
+	filter/ctl/ctl_rules.c \
+	filter/ctl/job.c \
+	filter/ctl/job.h \
+	filter/ctl/json.c \
+	filter/ctl/json.h \
+	filter/ctl/source.c \
+	filter/ctl/source.h

@@ -27,17 +27,16 @@ join(struct source_list *list, const char *folder, struct span name)
 {
 	struct span folder_span = span_of(folder);
 
-	while (folder_span.len > 1 &&
-	    folder_span.p[folder_span.len - 1] == '/')
+	while (folder_span.len > 1 && folder_span.p[folder_span.len - 1] == '/')
 		folder_span.len--;
-	struct span full = arena_printf(list->arena, "%.*s/%.*s",
-	    SPAN_ARG(folder_span), SPAN_ARG(name));
+	struct span full = arena_printf(
+	    list->arena, "%.*s/%.*s", SPAN_ARG(folder_span), SPAN_ARG(name));
 	return arena_cstr(list->arena, full);
 }
 
 static int
-add_folder(struct source_list *list, const char *path, bool maildir,
-    struct err *err)
+add_folder(
+    struct source_list *list, const char *path, bool maildir, struct err *err)
 {
 	struct span *names;
 	size_t n;
@@ -66,10 +65,10 @@ next_separator(struct span text, size_t from)
 	size_t at = from;
 
 	while ((at = span_find(text, SPAN("\nFrom "), at)) != SPAN_NPOS) {
-		bool empty = at >= 1 &&
-		    (text.p[at - 1] == '\n' ||
-			(text.p[at - 1] == '\r' && at >= 2 &&
-			    text.p[at - 2] == '\n'));
+		bool empty =
+		    at >= 1 && (text.p[at - 1] == '\n' ||
+				   (text.p[at - 1] == '\r' && at >= 2 &&
+				       text.p[at - 2] == '\n'));
 		if (empty)
 			return at + 1;
 		at++;
@@ -89,8 +88,7 @@ add_text(struct source_list *list, const char *name, struct span text,
 		size_t end = next_separator(text, at);
 		struct span label =
 		    arena_printf(list->arena, "%s:%zu", name, i);
-		struct span one =
-		    span_head(span_skip(text, at), end - at);
+		struct span one = span_head(span_skip(text, at), end - at);
 		int rc = add_item(list, label.p, NULL, one, err);
 		if (rc)
 			return rc;
@@ -100,8 +98,8 @@ add_text(struct source_list *list, const char *name, struct span text,
 }
 
 static int
-read_path(const char *path, struct arena *arena, struct span *ret,
-    struct err *err)
+read_path(
+    const char *path, struct arena *arena, struct span *ret, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -125,7 +123,7 @@ begins_like_mbox(const char *path)
 	if (fd >= 0)
 		close(fd);
 	return n == (ssize_t)sizeof start &&
-	    memcmp(start, "From ", sizeof start) == 0;
+	       memcmp(start, "From ", sizeof start) == 0;
 }
 
 int
@@ -135,8 +133,8 @@ source_add(struct source_list *list, const char *path, struct err *err)
 	int rc;
 
 	if (strcmp(path, "-") == 0) {
-		rc = file_read_fd(STDIN_FILENO, SOURCE_SIZE_MAX, list->arena,
-		    &text, err);
+		rc = file_read_fd(
+		    STDIN_FILENO, SOURCE_SIZE_MAX, list->arena, &text, err);
 		return rc ? rc : add_text(list, "-", text, err);
 	}
 	if (file_is_folder(path))

@@ -11,8 +11,8 @@
  * of names and byte ranges that threads can read.
  */
 struct source_item {
-	const char *name;  /* as printed: FILE, FOLDER/NAME, MBOX:N */
-	const char *path;  /* to open; NULL: the bytes are `text` */
+	const char *name; /* as printed: FILE, FOLDER/NAME, MBOX:N */
+	const char *path; /* to open; NULL: the bytes are `text` */
 	struct span text;
 };
 
@@ -28,8 +28,8 @@ struct source_list {
  * byte order (with cur/ and new/ of a Maildir), a file that begins with "From "
  * and has another such line after an empty one is an mbox. Errors name it.
  */
-int source_add(struct source_list *list, const char *path, struct err *err)
-    MUST_USE;
+int source_add(
+    struct source_list *list, const char *path, struct err *err) MUST_USE;
 
 /* The bytes of an item, in `arena`. */
 int source_read(const struct source_item *item, struct arena *arena,
