@@ -1,7 +1,27 @@
 noinst_LIBRARIES += filter/libfilter.a
 filter_libfilter_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
 filter_libfilter_a_SOURCES = \
+	filter/control.c filter/control.h \
+	filter/control_answer.c filter/control_answer.h \
+	filter/daemon.c filter/daemon.h \
+	filter/enact.c filter/enact.h \
 	filter/examine.c filter/examine.h \
-	filter/policy.h \
+	filter/fields.c filter/fields.h \
+	filter/journal.c filter/journal.h \
+	filter/mta.h \
+	filter/policy.c filter/policy.h \
+	filter/privilege.c filter/privilege.h \
+	filter/ref.c filter/ref.h \
+	filter/registry.c filter/registry.h \
+	filter/reply.c filter/reply.h \
+	filter/service.c filter/service.h \
+	filter/session.c filter/session.h \
 	filter/settings.c filter/settings.h \
-	filter/settings_table.c filter/snapshot.c
+	filter/settings_table.c filter/snapshot.c \
+	filter/socket.c filter/socket.h \
+	filter/stats.c filter/stats.h
+
+# The one program that knows libmilter.
+sbin_PROGRAMS += assayd
+assayd_LDADD = $(LIBS_FILTER) $(MILTER_LIBS)
+assayd_SOURCES = filter/main.c filter/milter.c filter/milter.h

@@ -36,7 +36,8 @@ struct verdict {
 	const struct policy_settings *policy; /* that decided */
 	int64_t score_milli;
 	int64_t threshold_milli;  /* the reject threshold, OPTION_OFF */
-	bool tag_headers;         /* X-Spam-Flag: YES and the Subject mark */
+	bool tag_headers;         /* X-Spam-Flag: YES and the Subject mark,
+				     where such fields are written */
 	const char *dmarc_reason; /* why reject became tag: "mailing_list",
 				     "local_policy"; NULL */
 	const char *failure;      /* the degraded check that decided; NULL */
@@ -52,6 +53,7 @@ struct policy_facts {
 	bool dmarc_fail;               /* result is fail, not temperror */
 	enum dmarc_policy disposition; /* after sp, np, t */
 	bool list;                     /* List-Id or List-Post */
+	enum reply_class heaviest;     /* class of the heaviest symbol */
 	const char *const *degraded;
 	size_t n_degraded;
 	bool defer_over; /* a cause has deferred mail for policy.defer_max */

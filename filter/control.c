@@ -1,0 +1,467 @@
+#include "filter/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "filter/base/clock.h"
+#include "filter/base/log.h"
+#include "filter/control_answer.h"
+#include "filter/service.h"
+#include "filter/socket.h"
+
+/*
+ * One thread polls the listener and a handful of connections, none of which
+ * can hold it: reads and writes do not block, lines and times are bounded.
+ * What a request means is control_answer.c's.
+ */
+
+#define CLIENTS_MAX 16
+#define LINE_MAX_BYTES 4096
+#define CLIENT_MS 5000
+#define SOCKET_MODE 0666
+#define GROUPS_MAX 256
+
+struct client {
+	int fd; /* -1: free */
+	int64_t deadline;
+	struct control_peer peer;
+	char line[LINE_MAX_BYTES];
+	size_t len;
+	char *reply; /* heap, or NULL while reading */
+	size_t reply_len, sent;
+};
+
+struct control {
+	struct daemon *daemon;
+	void (*reloaded)(const struct settings *settings);
+	int listener; /* -1: none */
+	int wake;     /* eventfd */
+	pthread_t thread;
+	_Atomic bool reload_wanted, stop;
+	struct client clients[CLIENTS_MAX]; /* of the thread */
+};
+
+/* --- who asks ------------------------------------------------------------------------ */
+
+static bool
+is_assay(uid_t uid)
+{
+	char room[16384];
+	struct passwd pw, *found = NULL;
+
+	(void)getpwnam_r(ASSAY_USER, &pw, room, sizeof room, &found);
+	return found && found->pw_uid == uid;
+}
+
+static bool
+is_reader(gid_t gid, const gid_t *groups, size_t n)
+{
+	char room[16384];
+	struct group group, *found = NULL;
+
+	(void)getgrnam_r("adm", &group, room, sizeof room, &found);
+	if (!found)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (groups[i] == found->gr_gid)
+			return true;
+	return gid == found->gr_gid;
+}
+
+static struct control_peer
+judge_peer(int fd)
+{
+	struct control_peer peer = {0};
+	struct ucred cred;
+	gid_t groups[GROUPS_MAX];
+	socklen_t len = sizeof cred, groups_len = sizeof groups;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return peer;
+#ifdef SO_PEERGROUPS
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_len))
+		groups_len = 0;
+#else
+	groups_len = 0;
+#endif
+	peer.uid = cred.uid;
+	peer.may_change =
+	    cred.uid == 0 || cred.uid == geteuid() || is_assay(cred.uid);
+	peer.may_read = peer.may_change ||
+			is_reader(cred.gid, groups, groups_len / sizeof(gid_t));
+	return peer;
+}
+
+/* --- reload --------------------------------------------------------------------------- */
+
+struct reload_report {
+	struct control_errors *errors; /* of the asker, or NULL */
+};
+
+static void
+on_report(void *arg, bool warning, const char *text)
+{
+	struct reload_report *report = arg;
+
+	if (warning)
+		log_warn("reload: %s", text);
+	else
+		log_error("reload: %s", text);
+	if (report->errors)
+		control_errors_add(report->errors, warning, text);
+}
+
+static bool
+reload(struct control *control, struct control_errors *errors)
+{
+	struct reload_report report = {errors};
+	struct buf restart;
+
+	buf_init(&restart, NULL, 4096);
+	service_reloading();
+	int rc = daemon_reload(control->daemon, on_report, &report, &restart);
+	if (restart.len)
+		log_warn("reload: only a restart changes %s; the old values"
+			 " stay in force",
+		    buf_str(&restart));
+	if (restart.len && errors)
+		control_errors_restart(errors, buf_str(&restart));
+	if (rc == 0) {
+		struct snapshot *s = daemon_snapshot(control->daemon);
+		control->reloaded(&s->settings);
+		log_info("reload: done, configuration=%llu",
+		    (unsigned long long)s->number);
+		snapshot_unref(s);
+	} else {
+		log_error("reload: failed, the old configuration stays in"
+			  " force");
+	}
+	service_ready();
+	buf_done(&restart);
+	return rc == 0;
+}
+
+/* --- connections ------------------------------------------------------------------------ */
+
+static void
+drop_client(struct client *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c->reply);
+	c->fd = -1;
+	c->reply = NULL;
+}
+
+static void
+accept_client(struct control *control)
+{
+	int fd = accept4(
+	    control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->clients[i];
+		if (c->fd >= 0)
+			continue;
+		c->fd = fd;
+		c->deadline = clock_deadline(CLIENT_MS);
+		c->peer = judge_peer(fd);
+		c->len = c->reply_len = c->sent = 0;
+		return;
+	}
+	close(fd);
+}
+
+static void
+answer(struct control *control, struct client *c, struct span line)
+{
+	enum control_request request = control_parse(line, &c->peer);
+	struct control_errors errors = {0};
+	bool good = false;
+
+	/* Those who ask meanwhile are served by this same reload. */
+	if (request == CONTROL_RELOAD) {
+		atomic_store(&control->reload_wanted, false);
+		good = reload(control, &errors);
+	}
+	c->reply = control_reply(control->daemon, request, good, &errors);
+	control_errors_done(&errors);
+	c->reply_len = c->reply ? strlen(c->reply) : 0;
+	c->deadline = clock_deadline(CLIENT_MS);
+	if (!c->reply)
+		drop_client(c);
+}
+
+static void
+read_client(struct control *control, struct client *c)
+{
+	ssize_t n = read(c->fd, c->line + c->len, sizeof c->line - c->len);
+	struct span line;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		drop_client(c);
+		return;
+	}
+	c->len += (size_t)n;
+	line = span_make(c->line, c->len);
+	size_t end = span_find_char(line, '\n');
+	if (end != SPAN_NPOS)
+		answer(control, c, span_head(line, end));
+	else if (c->len == sizeof c->line)
+		drop_client(c);
+}
+
+static void
+write_client(struct client *c)
+{
+	ssize_t n = send(
+	    c->fd, c->reply + c->sent, c->reply_len - c->sent, MSG_NOSIGNAL);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		c->sent += (size_t)n;
+	if (n <= 0 || c->sent == c->reply_len)
+		drop_client(c);
+}
+
+static void
+serve_client(struct control *control, struct client *c, short events)
+{
+	if (c->fd < 0)
+		return;
+	if (clock_left(c->deadline) == 0) {
+		drop_client(c);
+		return;
+	}
+	if (!events)
+		return;
+	if (c->reply)
+		write_client(c);
+	else
+		read_client(control, c);
+}
+
+/* --- the thread ---------------------------------------------------------------------------- */
+
+/* Fills the poll set: wake, listener, clients. Returns the timeout. */
+static int
+prepare(const struct control *control, struct pollfd fds[CLIENTS_MAX + 2])
+{
+	int64_t next = CLOCK_NEVER;
+
+	fds[0] = (struct pollfd){.fd = control->wake, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = control->listener, .events = POLLIN};
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		const struct client *c = &control->clients[i];
+		fds[i + 2] = (struct pollfd){
+		    .fd = c->fd,
+		    .events = c->reply ? POLLOUT : POLLIN,
+		};
+		if (c->fd >= 0)
+			next = clock_min(next, c->deadline);
+	}
+	return next == CLOCK_NEVER ? -1 : (int)clock_left(next) + 1;
+}
+
+static void
+turn(struct control *control)
+{
+	struct pollfd fds[CLIENTS_MAX + 2];
+	uint64_t count;
+	int timeout = prepare(control, fds);
+
+	if (poll(fds, CLIENTS_MAX + 2, timeout) < 0)
+		return;
+	if (fds[0].revents && read(control->wake, &count, sizeof count) < 0)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		serve_client(control, &control->clients[i], fds[i + 2].revents);
+	if (fds[1].revents)
+		accept_client(control);
+	if (atomic_exchange(&control->reload_wanted, false))
+		(void)reload(control, NULL);
+}
+
+static void *
+run(void *arg)
+{
+	struct control *control = arg;
+	sigset_t all;
+
+	/* Signals are for the main thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	while (!atomic_load(&control->stop))
+		turn(control);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		drop_client(&control->clients[i]);
+	return NULL;
+}
+
+int
+control_listen(const char *path, int *ret_fd, struct err *err)
+{
+	return socket_listen(path, SOCKET_MODE, ret_fd, err);
+}
+
+int
+control_start(struct daemon *daemon, int fd,
+    void (*reloaded)(const struct settings *settings), struct control **ret,
+    struct err *err)
+{
+	struct control *control = calloc(1, sizeof *control);
+
+	if (!control)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	control->daemon = daemon;
+	control->reloaded = reloaded;
+	control->listener = fd;
+	control->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		control->clients[i].fd = -1;
+	int rc = control->wake < 0
+		     ? errno
+		     : pthread_create(&control->thread, NULL, run, control);
+	if (rc) {
+		if (control->wake >= 0)
+			close(control->wake);
+		free(control);
+		return err_set_errno(err, rc, "control thread");
+	}
+	*ret = control;
+	return 0;
+}
+
+static void
+wake(struct control *control)
+{
+	uint64_t one = 1;
+
+	/* It fails only when the counter is full: then the thread wakes
+	 * anyway. */
+	if (write(control->wake, &one, sizeof one) < 0)
+		return;
+}
+
+void
+control_reload(struct control *control)
+{
+	atomic_store(&control->reload_wanted, true);
+	wake(control);
+}
+
+void
+control_stop(struct control *control)
+{
+	if (!control)
+		return;
+	atomic_store(&control->stop, true);
+	wake(control);
+	(void)pthread_join(control->thread, NULL);
+	if (control->listener >= 0)
+		close(control->listener);
+	close(control->wake);
+	free(control);
+}
+
+/* --- the other side -------------------------------------------------------------------------- */
+
+static int
+wait_for(int fd, short events, int64_t deadline, struct err *err)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int rc;
+
+	do
+		rc = poll(&p, 1, (int)clock_left(deadline));
+	while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return err_set_errno(err, errno, "poll");
+	if (rc == 0)
+		return err_set(err, ERR_TIMEOUT, "the daemon does not answer");
+	return 0;
+}
+
+static int
+send_line(int fd, const char *request, int64_t deadline, struct err *err)
+{
+	struct buf line;
+	size_t sent = 0;
+	int rc = 0;
+
+	buf_init(&line, NULL, LINE_MAX_BYTES);
+	buf_add_str(&line, request);
+	buf_add_char(&line, '\n');
+	if (buf_failed(&line))
+		rc = err_set(err, ERR_LIMIT, "request too long");
+	while (rc == 0 && sent < line.len) {
+		ssize_t n =
+		    send(fd, line.p + sent, line.len - sent, MSG_NOSIGNAL);
+		if (n > 0)
+			sent += (size_t)n;
+		else if (errno == EAGAIN || errno == EINTR)
+			rc = wait_for(fd, POLLOUT, deadline, err);
+		else
+			rc = err_set_errno(err, errno, "control socket");
+	}
+	buf_done(&line);
+	return rc;
+}
+
+static int
+read_line(int fd, int64_t deadline, struct buf *reply, struct err *err)
+{
+	char chunk[4096];
+
+	for (;;) {
+		int rc = wait_for(fd, POLLIN, deadline, err);
+		if (rc)
+			return rc;
+		ssize_t n = read(fd, chunk, sizeof chunk);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n < 0)
+			return err_set_errno(err, errno, "control socket");
+		if (n == 0)
+			return err_set(err, ERR_IO, "the daemon hung up");
+		struct span text = span_make(chunk, (size_t)n);
+		size_t end = span_find_char(text, '\n');
+		buf_add_span(reply, span_head(text, end));
+		if (buf_failed(reply))
+			return err_set(err, ERR_LIMIT, "answer too long");
+		if (end != SPAN_NPOS)
+			return 0;
+	}
+}
+
+int
+control_ask(const char *path, const char *request, int64_t timeout_ms,
+    struct buf *reply, struct err *err)
+{
+	int64_t deadline = clock_deadline(timeout_ms);
+	int fd;
+	int rc = socket_connect(path, &fd, err);
+
+	if (rc)
+		return rc;
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	rc = send_line(fd, request, deadline, err);
+	if (rc == 0)
+		rc = read_line(fd, deadline, reply, err);
+	close(fd);
+	return rc;
+}

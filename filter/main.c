@@ -1,0 +1,506 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "filter/base/log.h"
+#include "filter/control.h"
+#include "filter/milter.h"
+#include "filter/privilege.h"
+#include "filter/service.h"
+
+/*
+ * assayd: options, start, signals, orderly stop. What needs rights (sockets,
+ * folders, the pid file) comes before the switch of user, that before any
+ * thread. The main thread never blocks signals: Linux then hands them to our
+ * handlers and not to libmilter's, which would take SIGHUP as the end.
+ */
+
+#define STACK_BYTES ((size_t)512 * 1024) /* of each thread */
+#define FILES_PER_SESSION 3 /* the MTA's socket, a spool file, one to spare */
+#define FILES_OTHER 256
+#define TASKS_OTHER 32
+#define STOP_MS 8000 /* libmilter looks for its end every 5 s */
+#define FOLDER_MODE 0755
+#define STATE_MODE 0750
+
+struct options {
+	const char *config, *socket, *user, *pidfile;
+	const char **assignments; /* -o and -p */
+	size_t n_assignments;
+	bool foreground, test, syslog, verbose;
+};
+
+static int signal_pipe[2] = {-1, -1};
+static bool verbose;
+
+/* --- options ---------------------------------------------------------------------------- */
+
+static const char usage_text[] =
+    "usage: assayd [-fnlvV] [-c file] [-p socket] [-u user[:group]]\n"
+    "              [-P pidfile] [-o section.key=value]...\n"
+    "  -c FILE   configuration (-x is the same)\n"
+    "  -f        stay in the foreground, log to standard error\n"
+    "  -l        log to syslog\n"
+    "  -n        test the configuration and exit\n"
+    "  -o K=V    set an option, after the configuration was read\n"
+    "  -p SOCKET where the MTA connects: unix:PATH, inet:PORT@HOST, fd:N\n"
+    "  -P FILE   write the process id there\n"
+    "  -u USER   become this user after the start\n"
+    "  -v        log more\n"
+    "  -V        print the version and exit\n";
+
+static bool
+assign(struct options *o, const char *prefix, const char *text)
+{
+	size_t size = strlen(prefix) + strlen(text) + 1;
+	char *assignment = malloc(size);
+
+	if (!assignment)
+		return false;
+	snprintf(assignment, size, "%s%s", prefix, text);
+	o->assignments[o->n_assignments++] = assignment;
+	return true;
+}
+
+static int
+take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'c':
+	case 'x':
+		o->config = optarg;
+		return 0;
+	case 'f':
+		o->foreground = true;
+		return 0;
+	case 'l':
+		o->syslog = true;
+		return 0;
+	case 'n':
+		o->test = true;
+		return 0;
+	case 'o':
+		return assign(o, "", optarg) ? 0 : EX_OSERR;
+	case 'p':
+		return assign(o, "milter.socket=", optarg) ? 0 : EX_OSERR;
+	case 'P':
+		o->pidfile = optarg;
+		return 0;
+	case 'u':
+		o->user = optarg;
+		return 0;
+	case 'v':
+		o->verbose = true;
+		return 0;
+	default:
+		fputs(usage_text, stderr);
+		return EX_USAGE;
+	}
+}
+
+/* 0, or an exit status; -1: all is done. */
+static int
+read_options(int argc, char **argv, struct options *o)
+{
+	int c, rc = 0;
+
+	o->assignments = calloc((size_t)argc, sizeof *o->assignments);
+	if (!o->assignments)
+		return EX_OSERR;
+	while (
+	    rc == 0 && (c = getopt(argc, argv, "c:x:fhlno:p:P:u:vV")) != -1) {
+		if (c == 'V' || c == 'h') {
+			fputs(c == 'V' ? "assayd " PACKAGE_VERSION "\n"
+				       : usage_text,
+			    stdout);
+			return -1;
+		}
+		rc = take_option(o, c);
+	}
+	if (rc == 0 && optind < argc) {
+		fputs(usage_text, stderr);
+		rc = EX_USAGE;
+	}
+	return rc;
+}
+
+static void
+free_options(struct options *o)
+{
+	for (size_t i = 0; i < o->n_assignments; i++)
+		free((void *)(uintptr_t)o->assignments[i]);
+	free(o->assignments);
+}
+
+static void
+on_report(void *arg, bool warning, const char *text)
+{
+	(void)arg;
+	if (warning)
+		log_warn("%s", text);
+	else
+		log_error("%s", text);
+}
+
+/* --- process ------------------------------------------------------------------------------ */
+
+static void
+say(char what)
+{
+	/* Full means that the main thread has plenty to read. */
+	if (write(signal_pipe[1], &what, 1) < 0)
+		return;
+}
+
+static void
+on_signal(int number)
+{
+	int error = errno;
+
+	say(number == SIGHUP || number == SIGUSR1 ? 'r' : 't');
+	errno = error;
+}
+
+static void
+on_milter_end(void *arg)
+{
+	(void)arg;
+	say('e');
+}
+
+static int
+set_signals(struct err *err)
+{
+	static const int numbers[] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT};
+	struct sigaction action = {
+	    .sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+		return err_set_errno(err, errno, "pipe");
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		(void)sigaction(numbers[i], &action, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+/* Files and threads for so many sessions. */
+static void
+set_limits(const struct settings *settings)
+{
+	rlim_t want =
+	    (rlim_t)settings->sessions * FILES_PER_SESSION + FILES_OTHER;
+	struct rlimit limit;
+	pthread_attr_t attr;
+	int64_t tasks = service_tasks_max();
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < want) {
+		limit.rlim_cur = want;
+		if (limit.rlim_max < want && geteuid() == 0)
+			limit.rlim_max = want;
+		else if (limit.rlim_max < want)
+			limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+		    limit.rlim_cur < want)
+			log_warn("limits.sessions=%u wants %llu open files, the"
+				 " system allows %llu, going on",
+			    settings->sessions, (unsigned long long)want,
+			    (unsigned long long)limit.rlim_cur);
+	}
+	if (tasks - TASKS_OTHER < (int64_t)settings->sessions)
+		log_warn("limits.sessions=%u is more than TasksMax=%lld less"
+			 " %d, sessions may hang, going on",
+		    settings->sessions, (long long)tasks, TASKS_OTHER);
+	if (pthread_attr_init(&attr) == 0) {
+		(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+		(void)pthread_setattr_default_np(&attr);
+		(void)pthread_attr_destroy(&attr);
+	}
+}
+
+/*
+ * Goes into the background: the parent waits until the child says that it
+ * serves, or has failed, and ends with its status. Returns the descriptor to
+ * say it on; never in the parent. -1: no fork.
+ */
+static int
+go_background(void)
+{
+	int ready[2];
+	char status = EX_SOFTWARE;
+
+	if (pipe2(ready, O_CLOEXEC) != 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid < 0) {
+		close(ready[0]);
+		close(ready[1]);
+		return -1;
+	}
+	if (pid == 0) {
+		close(ready[0]);
+		(void)setsid();
+		return ready[1];
+	}
+	close(ready[1]);
+	while (read(ready[0], &status, 1) < 0 && errno == EINTR)
+		;
+	_exit(status);
+}
+
+/* Tells the parent; lets go of the terminal when all is well. */
+static void
+end_background(int fd, int status)
+{
+	char byte = (char)status;
+	int null;
+
+	if (fd < 0)
+		return;
+	if (status == 0 && (null = open("/dev/null", O_RDWR)) >= 0) {
+		(void)dup2(null, 0);
+		(void)dup2(null, 1);
+		(void)dup2(null, 2);
+		if (null > 2)
+			close(null);
+		(void)!chdir("/");
+	}
+	(void)!write(fd, &byte, 1);
+	close(fd);
+}
+
+static int
+write_pid(const char *path, struct err *err)
+{
+	int fd = open(
+	    path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0)
+		return err_set_errno(err, errno, "%s", path);
+	int n = dprintf(fd, "%ld\n", (long)getpid());
+	int error = errno;
+	close(fd);
+	return n > 0 ? 0 : err_set_errno(err, error, "%s", path);
+}
+
+/* --- logging ------------------------------------------------------------------------------- */
+
+static bool to_syslog;
+
+static void
+start_log(const struct settings *settings, const struct options *o)
+{
+	enum log_level level =
+	    o->verbose ? LOG_LEVEL_DEBUG : settings->log_level;
+
+	verbose = o->verbose;
+	to_syslog = o->syslog || !o->foreground;
+	if (to_syslog)
+		log_open_syslog("assayd");
+	log_to(level, to_syslog ? log_syslog : log_stderr, NULL);
+}
+
+static void
+on_reloaded(const struct settings *settings)
+{
+	log_to(verbose ? LOG_LEVEL_DEBUG : settings->log_level,
+	    to_syslog ? log_syslog : log_stderr, NULL);
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+struct program {
+	struct options options;
+	struct privilege privilege;
+	struct settings_source source;
+	struct daemon daemon;
+	struct control *control;
+	int control_fd;
+	int ready_fd; /* of go_background() */
+};
+
+static const char *
+folder_of(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return NULL;
+	*slash = '\0';
+	return path;
+}
+
+/* The control socket is worth a warning, not the mail. */
+static void
+open_control(struct program *p, const struct settings *settings)
+{
+	char path[4096];
+	struct err err;
+
+	p->control_fd = -1;
+	if (!span_copy(settings->control, path, sizeof path))
+		return;
+	const char *folder = folder_of(path);
+	if (folder)
+		privilege_make_folder(&p->privilege, folder, FOLDER_MODE);
+	(void)span_copy(settings->control, path, sizeof path);
+	if (control_listen(path, &p->control_fd, &err)) {
+		p->control_fd = -1;
+		log_warn(
+		    "control: %s; going on without, SIGHUP reloads", err.text);
+	}
+}
+
+/* What needs rights; then none are left. */
+static int
+open_outside(
+    struct program *p, const struct settings *settings, struct err *err)
+{
+	char state[4096];
+
+	if (span_copy(settings->state, state, sizeof state))
+		privilege_make_folder(&p->privilege, state, STATE_MODE);
+	open_control(p, settings);
+	int rc = milter_listen(settings, err);
+	if (rc == 0 && p->options.pidfile)
+		rc = write_pid(p->options.pidfile, err);
+	if (rc == 0)
+		rc = privilege_drop(&p->privilege, err);
+	if (rc == 0 && geteuid() == 0)
+		log_warn("running as root: give -u USER");
+	return rc;
+}
+
+static int
+start(struct program *p, struct snapshot *snapshot, struct err *err)
+{
+	const struct settings *settings = &snapshot->settings;
+
+	set_limits(settings);
+	if (open_outside(p, settings, err)) {
+		snapshot_unref(snapshot);
+		return err->code;
+	}
+	if (daemon_open(&p->daemon, &p->source, snapshot, err))
+		return err->code;
+	int rc = control_start(
+	    &p->daemon, p->control_fd, on_reloaded, &p->control, err);
+	if (rc == 0)
+		rc = milter_start(&p->daemon, on_milter_end, NULL, err);
+	if (rc == 0)
+		log_info("assayd " PACKAGE_VERSION " serves %.*s, mode=%s",
+		    SPAN_ARG(settings->socket),
+		    settings->policies[POLICY_DEFAULT].mode == MODE_ENFORCE
+			? "enforce"
+			: "observe");
+	return rc;
+}
+
+/* --- run and stop --------------------------------------------------------------------------- */
+
+/* Waits for the end; reloads are the control thread's work. Returns an exit
+ * status. */
+static int
+run(struct program *p)
+{
+	struct pollfd fd = {.fd = signal_pipe[0], .events = POLLIN};
+	int64_t beat = service_beat_ms();
+	char what[64];
+
+	for (;;) {
+		int rc = poll(&fd, 1, beat ? (int)beat : -1);
+		if (beat)
+			service_beat();
+		if (rc <= 0)
+			continue;
+		ssize_t n = read(signal_pipe[0], what, sizeof what);
+		for (ssize_t i = 0; i < n; i++) {
+			if (what[i] == 't')
+				return 0;
+			if (what[i] == 'e')
+				return EX_SOFTWARE;
+			control_reload(p->control);
+		}
+	}
+}
+
+static int
+stop(struct program *p, int status)
+{
+	service_stopping();
+	log_info("assayd stops");
+	bool quiet = milter_stop(STOP_MS);
+	control_stop(p->control);
+	if (p->options.pidfile)
+		(void)unlink(p->options.pidfile);
+	/* Sessions that libmilter left open are reachable from here; a thread
+	 * of its may still look at them, so nothing is freed. */
+	if (!quiet) {
+		log_warn("stop: a session is still busy, going all the same");
+		_exit(status);
+	}
+	return status;
+}
+
+static struct program program;
+
+/* Daemon part of main: `snapshot` is good. */
+static int
+serve(struct program *p, struct snapshot *snapshot)
+{
+	struct err err = {0};
+	int status = EX_OSERR;
+
+	p->ready_fd = p->options.foreground ? -1 : go_background();
+	start_log(&snapshot->settings, &p->options);
+	if (set_signals(&err) || start(p, snapshot, &err)) {
+		fprintf(stderr, "assayd: %s\n", err.text);
+		log_error("cannot start: %s", err.text);
+		status = err.code == ERR_SYNTAX ? EX_CONFIG : EX_OSERR;
+		end_background(p->ready_fd, status);
+		return status;
+	}
+	service_ready();
+	end_background(p->ready_fd, 0);
+	status = run(p);
+	return stop(p, status);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct program *p = &program;
+	struct err err;
+	int status = read_options(argc, argv, &p->options);
+
+	if (status) {
+		free_options(&p->options);
+		return status < 0 ? 0 : status;
+	}
+	p->source = (struct settings_source){
+	    .path = p->options.config,
+	    .assignments = p->options.assignments,
+	    .n_assignments = p->options.n_assignments,
+	};
+	struct snapshot *snapshot = snapshot_load(&p->source, on_report, NULL);
+	if (!snapshot)
+		return EX_CONFIG;
+	if (privilege_find(p->options.user, &p->privilege, &err)) {
+		log_error("%s", err.text);
+		snapshot_unref(snapshot);
+		return EX_NOUSER;
+	}
+	if (p->options.test) {
+		puts("The configuration is good.");
+		snapshot_unref(snapshot);
+		return 0;
+	}
+	return serve(p, snapshot);
+}

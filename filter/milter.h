@@ -1,0 +1,30 @@
+#ifndef FILTER_MILTER_H
+#define FILTER_MILTER_H
+
+#include "filter/daemon.h"
+
+/*
+ * The milter protocol by libmilter, which has no argument for its callbacks:
+ * there is one milter in a process. Order: milter_listen() (may need rights),
+ * milter_start(), milter_stop().
+ */
+
+/*
+ * Opens the socket that settings name. A Unix socket gets its mode and group;
+ * one left over by a dead process is replaced, one that somebody answers on
+ * is not, nor any file that is no socket.
+ */
+int milter_listen(const struct settings *settings, struct err *err) MUST_USE;
+
+/* Starts serving in a thread of its own. `on_end` is called in it when
+ * libmilter gives up or was stopped. */
+int milter_start(struct daemon *daemon, void (*on_end)(void *arg), void *arg,
+    struct err *err) MUST_USE;
+
+/*
+ * Ends serving: no new connections, and waits at most `wait_ms` until no
+ * callback runs. False when one still does: nothing may be freed then.
+ */
+bool milter_stop(int64_t wait_ms);
+
+#endif

@@ -1,0 +1,93 @@
+#include "filter/socket.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "filter/base/span.h"
+
+/*
+ * A path that is occupied is only cleared when it is a socket that refuses
+ * connections: a typing error in the configuration must not delete a file,
+ * and a second daemon must not take the first one's place.
+ */
+
+#define BACKLOG 16
+
+int
+socket_address(const char *path, struct sockaddr_un *ret, struct err *err)
+{
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (!span_copy(span_of(path), ret->sun_path, sizeof ret->sun_path))
+		return err_set(
+		    err, ERR_LIMIT, "%s: path too long for a socket", path);
+	return 0;
+}
+
+int
+socket_connect(const char *path, int *ret_fd, struct err *err)
+{
+	struct sockaddr_un addr;
+
+	if (socket_address(path, &addr, err))
+		return ERR_LIMIT;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set_errno(err, errno, "socket");
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
+		err_set_errno(err, errno, "%s", path);
+		close(fd);
+		return ERR_IO;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int
+socket_clear(const char *path, struct err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0
+				       : err_set_errno(err, errno, "%s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(
+		    err, ERR_STATE, "%s: is there, and no socket", path);
+	if (socket_connect(path, &fd, NULL) == 0) {
+		close(fd);
+		return err_set(
+		    err, ERR_STATE, "%s: another process listens there", path);
+	}
+	if (unlink(path) != 0)
+		return err_set_errno(err, errno, "%s", path);
+	return 0;
+}
+
+int
+socket_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
+{
+	struct sockaddr_un addr;
+
+	if (socket_address(path, &addr, err) || socket_clear(path, err))
+		return err ? err->code : ERR_STATE;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set_errno(err, errno, "socket");
+	mode_t mask = umask(0177);
+	int rc = bind(fd, (const struct sockaddr *)&addr, sizeof addr);
+	int error = errno;
+	umask(mask);
+	if (rc == 0 && (chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0)) {
+		error = errno;
+		rc = -1;
+	}
+	if (rc != 0) {
+		close(fd);
+		return err_set_errno(err, error, "%s", path);
+	}
+	*ret_fd = fd;
+	return 0;
+}
