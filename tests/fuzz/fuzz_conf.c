@@ -30,7 +30,8 @@ static const struct option options[] = {
     OPTION_END,
 };
 static const struct option_section titled = {"s", "", options, true};
-static const struct option_section untitled = {"t", "", options, false};
+/* Of the same name, with the later half of the options. */
+static const struct option_section untitled = {"s", "", &options[4], false};
 static const struct option_section outside = {"", "", options, false};
 static const struct option_section *const kinds[] = {
     &titled, &untitled, &outside};

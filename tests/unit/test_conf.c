@@ -575,6 +575,18 @@ test_files(void)
 	CHECK_STR(value_of(conf, "s", "a", &e), "two");
 	conf_free(conf);
 
+	TAP_CASE("paths start at the including file, in this folder as well")
+	char *back = getcwd(NULL, 0);
+	CHECK(back && chdir(folder) == 0);
+	conf = conf_new();
+	CHECK_INT(conf_read(conf, "a.conf", true), 0);
+	CHECK_STR(value_of(conf, "s", "a", &e), "two");
+	CHECK_STR(
+	    conf_where_text(&e->value_where, conf->arena), "conf.d/2.conf:1:9");
+	conf_free(conf);
+	CHECK(back && chdir(back) == 0);
+	free(back);
+
 	TAP_CASE("a folder can be named to be read")
 	conf = read_here("conf.d", 0);
 	CHECK_STR(value_of(conf, "s", "a", &e), "two");

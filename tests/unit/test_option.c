@@ -226,12 +226,12 @@ test_values(void)
 	TAP_CASE("values are typed, defaults fill the rest")
 	CHECK_INT(
 	    conf_read_text(conf, "t",
-		SPAN(
-		    "milter { socket = \"a\\\"b\\\\\" internal = { ::1, "
-		    "200/1h, \"file:/etc/x y\" }\n relays = 192.0.2.1\n size "
-		    "= 3m on = YES keep = 0 timeout = 1500MS }\n"
-		    "policy \"a b\" { reject = Off tag = .5 }\n"
-		    "policy outbound { reject = 12 }\npolicy { split=defer }")),
+		SPAN("milter { socket = \"a\\\"b\\\\\" internal = { ::1, "
+		     "200/1h, \"file:/etc/x y\" }\n relays = 192.0.2.1\n size "
+		     "= 3m on = YES keep = 0 timeout = 1500MS }\n"
+		     "policy \"a b\" { reject = Off tag = .5 }\n"
+		     "policy outbound { reject = 12 }\npolicy { split=defer }"
+		     "state = include")),
 	    0);
 	read_all(conf, got);
 	CHECK_STR(errors_of(conf), "");
@@ -272,8 +272,39 @@ test_values(void)
 	CHECK_STR(format(&p[2], "reject", conf), "off");
 	CHECK_STR(format(&p[2], "tag", conf), "0.500");
 	CHECK_STR(format(&p[2], "mode", conf), "observe");
-	CHECK_STR(format(&got[KIND_TOP].s[0], "state", conf), "\"\"");
+	CHECK_STR(format(&got[KIND_POLICY_ALL].s[0], "split", conf), "defer");
+	CHECK_STR(format(&got[KIND_TOP].s[0], "state", conf), "\"include\"");
 	conf_free(conf);
+}
+
+/* Texts that would read as something else without quotes get them. */
+static void
+test_quotes(void)
+{
+	static const struct {
+		const char *text, *want;
+	} texts[] = {
+	    {"a", "a"},
+	    {"/etc/x-1.y:z", "/etc/x-1.y:z"},
+	    {"a b", "\"a b\""},
+	    {"", "\"\""},
+	    {"a#b", "\"a#b\""},
+	    {"a,b", "\"a,b\""},
+	    {"a=b", "\"a=b\""},
+	    {"{a}", "\"{a}\""},
+	    {"(a)", "\"(a)\""},
+	    {"a\\b\"c\nd\te", "\"a\\\\b\\\"c\\nd\\te\""},
+	    {"\xc3\xbc", "\"\xc3\xbc\""},
+	};
+	struct arena *arena = arena_new(0);
+
+	TAP_CASE("texts are written with quotes where they need them")
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct option_value value = {
+		    .option = &top[0], .text = span_of(texts[i].text)};
+		CHECK_STR(option_format(&value, arena), texts[i].want);
+	}
+	arena_free(arena);
 }
 
 static void
@@ -549,6 +580,7 @@ main(void)
 	test_errors();
 	test_defaults();
 	test_values();
+	test_quotes();
 	test_origin();
 	test_set();
 	test_forms();
