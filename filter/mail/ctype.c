@@ -12,7 +12,7 @@
  * see them are ctype_name.c's.
  */
 
-/* --- SpamAssassin's search for a word and `=` -------------------------------- */
+/* --- SpamAssassin's search for a word and `=` ----------------------------- */
 
 static bool
 is_wordchar(char c)
@@ -92,7 +92,7 @@ find_boundary(struct span s)
 	}
 }
 
-/* --- the type ------------------------------------------------------------------ */
+/* --- the type ------------------------------------------------------------- */
 
 static bool
 is_dropped(char c)

@@ -11,7 +11,7 @@
  * CTYPE_PIECES_MAX pieces are kept.
  */
 
-/* --- how dangerous ------------------------------------------------------------ */
+/* --- how dangerous -------------------------------------------------------- */
 
 /* Run or opened as a program by a click on common systems. */
 static const char *const programs[] = {"ade", "adp", "apk", "app", "appref-ms",
@@ -68,7 +68,7 @@ prefer(struct span *best, struct span name)
 		*best = name;
 }
 
-/* --- values to UTF-8 ------------------------------------------------------------ */
+/* --- values to UTF-8 ------------------------------------------------------ */
 
 static void
 add_percent(struct buf *out, struct span s)
@@ -139,7 +139,7 @@ joined_text(const struct ctype_family *f, bool to_gap, struct arena *arena)
 	return word_decode(word_utf8(all, charset, false, arena), arena);
 }
 
-/* --- parameters ------------------------------------------------------------------ */
+/* --- parameters ----------------------------------------------------------- */
 
 struct param {
 	struct span name;
@@ -251,7 +251,7 @@ next_param(struct reader *r, struct param *ret)
 	return false;
 }
 
-/* --- the two families of names ----------------------------------------------------- */
+/* --- the two families of names -------------------------------------------- */
 
 static void
 add_piece(struct ctype_names *names, struct ctype_family *f, struct span number,
@@ -328,7 +328,7 @@ ctype_names_choose(
 	return best;
 }
 
-/* --- SpamAssassin's reading ---------------------------------------------------------- */
+/* --- SpamAssassin's reading ----------------------------------------------- */
 
 /* `name` at s[i], or `filename`, at the border of a word; its length or 0. */
 static size_t

@@ -175,7 +175,7 @@ header_lookalike(const struct header_list *list, struct span name)
 	return NULL;
 }
 
-/* --- a block of text ------------------------------------------------------- */
+/* --- a block of text ------------------------------------------------------ */
 
 /* `token:`, blanks before the colon allowed (obsolete RFC 5322 section 4.5.8).
  * Returns the length of what stands before the colon, 0 when it is no field. */

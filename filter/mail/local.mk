@@ -34,4 +34,7 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/word.h \
 	filter/mail/word_charset.c \
 	filter/mail/ctype.c \
-	filter/mail/ctype_name.c filter/mail/ctype_name.h
+	filter/mail/ctype_name.c filter/mail/ctype_name.h \
+	filter/mail/addr.c filter/mail/addr_path.c \
+	filter/mail/addr_spec.c filter/mail/addr_spec.h \
+	filter/mail/addr_token.c filter/mail/addr_token.h

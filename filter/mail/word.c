@@ -164,7 +164,7 @@ word_decode(struct span text, struct arena *arena)
 	return buf_span(&d.out);
 }
 
-/* --- writing ------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------- */
 
 #define WORD_MAX 75 /* RFC 2047 section 2 */
 #define WORD_BEGIN SPAN("=?UTF-8?Q?")

@@ -219,7 +219,7 @@ find_charset(struct span declared)
 	    name, page_prefixes, sizeof page_prefixes / sizeof *page_prefixes));
 }
 
-/* --- decoders of our own ---------------------------------------------------- */
+/* --- decoders of our own -------------------------------------------------- */
 
 /* 0x80 to 0x9f of Windows-1252; 0 = not assigned. */
 static const uint16_t w1252_high[32] = {0x20ac, 0, 0x201a, 0x0192, 0x201e,
@@ -319,7 +319,7 @@ hz_to_euc(struct span in, struct buf *out)
 	return good && !gb;
 }
 
-/* --- iconv -------------------------------------------------------------------- */
+/* --- iconv ---------------------------------------------------------------- */
 
 #define ROOM_MIN 16 /* more than any one character needs */
 
@@ -397,7 +397,7 @@ decode_iconv(const char *name, struct span in, bool lossy, struct buf *out)
 	return good && span_is_utf8(buf_span(out));
 }
 
-/* --- the order of steps ------------------------------------------------------- */
+/* --- the order of steps --------------------------------------------------- */
 
 /* UTF-16 without a byte order mark: zero bytes tell where the high halves are.
  * Without any, what Windows writes. */

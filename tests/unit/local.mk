@@ -1,5 +1,6 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
+	tests/unit/test_addr \
 	tests/unit/test_ctype \
 	tests/unit/test_word \
 	tests/unit/test_base \
@@ -21,3 +22,4 @@ tests_unit_test_header_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_option_LDADD = tests/lib/libtap.a $(LIBS_CONF)
 tests_unit_test_word_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_ctype_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_addr_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
