@@ -15,6 +15,7 @@
 #include "filter/milter.h"
 #include "filter/privilege.h"
 #include "filter/service.h"
+#include "filter/socket.h"
 
 /*
  * assayd: options, start, signals, orderly stop. What needs rights (sockets,
@@ -323,6 +324,7 @@ struct program {
 	struct daemon daemon;
 	struct control *control;
 	int control_fd;
+	struct socket_file control_file;
 	int ready_fd; /* of go_background() */
 };
 
@@ -351,7 +353,9 @@ open_control(struct program *p, const struct settings *settings)
 	if (folder)
 		privilege_make_folder(&p->privilege, folder, FOLDER_MODE);
 	(void)span_copy(settings->control, path, sizeof path);
-	if (control_listen(path, &p->control_fd, &err)) {
+	if (control_listen(path, &p->control_fd, &err) == 0) {
+		socket_remember(path, &p->control_file);
+	} else {
 		p->control_fd = -1;
 		log_warn(
 		    "control: %s; going on without, SIGHUP reloads", err.text);
@@ -438,6 +442,7 @@ stop(struct program *p, int status)
 	log_info("assayd stops");
 	bool quiet = milter_stop(STOP_MS);
 	control_stop(p->control);
+	socket_remove(&p->control_file);
 	if (p->options.pidfile)
 		(void)unlink(p->options.pidfile);
 	/* Sessions that libmilter left open are reachable from here; a thread

@@ -1,8 +1,10 @@
 #include "filter/milter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libmilter/mfapi.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@
  */
 
 #define NAME "assay"
-#define STOP_STEP_MS 10
+#define STOP_STEP_MS 20 /* between looks whether all have left */
 
 /* What is waived, in one place; each of these callbacks ends with waived(). */
 #define WAIVED (SMFIP_NR_HELO | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
@@ -60,14 +62,15 @@ static struct {
 	struct daemon *daemon; /* immutable while serving */
 	void (*on_end)(void *arg);
 	void *on_end_arg;
-	pthread_t thread;
 	_Atomic bool ended;
 	_Atomic int inside; /* callbacks that run now */
 	/* What the last negotiation gave: libmilter passes a second connection
 	 * over one socket (SMFIC_QUIT_NC) without a negotiation of its own. */
 	_Atomic unsigned last_can;
 	_Atomic bool said_less;
-} milter;
+	int listener;            /* libmilter's, or -1 */
+	struct socket_file file; /* of a Unix socket */
+} milter = {.listener = -1};
 
 /* --- struct mta by smfi_* ------------------------------------------------------------- */
 
@@ -381,22 +384,42 @@ set_group(const char *path, struct span name, struct err *err)
 	return 0;
 }
 
+/*
+ * Opens the listener. libmilter does not say which descriptor it is: as no
+ * other thread runs yet, it is the lowest free one.
+ */
+static int
+listen_with_mask(mode_t mask)
+{
+	int probe = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int on = 0;
+	socklen_t len = sizeof on;
+
+	if (probe >= 0)
+		close(probe);
+	mask = umask(mask);
+	int rc = smfi_opensocket(false);
+	int error = errno;
+	umask(mask);
+	if (rc == MI_SUCCESS && probe >= 0 &&
+	    getsockopt(probe, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on)
+		milter.listener = probe;
+	errno = error;
+	return rc;
+}
+
 static int
 open_socket(const char *text, const char *path, const struct settings *settings,
     struct err *err)
 {
 	/* Nobody connects before mode and group are right. */
-	mode_t mask = umask(path ? 0177 : 0077);
-	int rc = smfi_opensocket(false);
-	int error = errno;
-
-	umask(mask);
-	if (rc != MI_SUCCESS)
+	if (listen_with_mask(path ? 0177 : 0077) != MI_SUCCESS)
 		return err_set_errno(
-		    err, error, "milter.socket: cannot listen on %s", text);
+		    err, errno, "milter.socket: cannot listen on %s", text);
 	if (!path)
 		return 0;
-	rc = set_group(path, settings->socket_group, err);
+	socket_remember(path, &milter.file);
+	int rc = set_group(path, settings->socket_group, err);
 	if (rc == 0 && chmod(path, settings->socket_mode) != 0)
 		rc = err_set_errno(err, errno, "%s: mode", path);
 	return rc;
@@ -477,10 +500,44 @@ milter_start(struct daemon *daemon, void (*on_end)(void *arg), void *arg,
 	milter.daemon = daemon;
 	milter.on_end = on_end;
 	milter.on_end_arg = arg;
-	int rc = pthread_create(&milter.thread, NULL, serve, NULL);
+	pthread_t thread;
+	int rc = pthread_create(&thread, NULL, serve, NULL);
 	if (rc)
 		return err_set_errno(err, rc, "milter thread");
+	(void)pthread_detach(thread);
 	return 0;
+}
+
+/* The listener waits for connections with a lock held that smfi_stop() needs:
+ * its caller would wait for seconds. */
+static void *
+ask_to_stop(void *arg)
+{
+	(void)smfi_stop();
+	return arg;
+}
+
+/* Has the listener look up, by a connection that ends at once. */
+static void
+wake_listener(void)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+
+	if (milter.listener < 0 ||
+	    getsockname(milter.listener, (struct sockaddr *)&addr, &len) != 0)
+		return;
+	int fd = socket(
+	    addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	/* Whether it comes through matters little: then it takes longer. */
+	if (connect(fd, (const struct sockaddr *)&addr, len) == 0 ||
+	    errno == EINPROGRESS) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+		(void)poll(&p, 1, STOP_STEP_MS);
+	}
+	close(fd);
 }
 
 bool
@@ -488,15 +545,20 @@ milter_stop(int64_t wait_ms)
 {
 	int64_t deadline = clock_deadline(wait_ms);
 	const struct timespec step = {.tv_nsec = STOP_STEP_MS * 1000000L};
+	pthread_t stopper;
 
-	/* Its listener looks every few seconds; its workers begin no callback
-	 * once they have seen this. */
-	(void)smfi_stop();
-	while (atomic_load(&milter.inside) > 0 || !atomic_load(&milter.ended)) {
+	if (pthread_create(&stopper, NULL, ask_to_stop, NULL) != 0)
+		(void)smfi_stop();
+	else
+		(void)pthread_detach(stopper);
+	while (!atomic_load(&milter.ended) || atomic_load(&milter.inside) > 0) {
 		if (clock_left(deadline) == 0)
-			return false;
+			break;
+		if (!atomic_load(&milter.ended))
+			wake_listener();
 		nanosleep(&step, NULL);
 	}
-	(void)pthread_join(milter.thread, NULL);
-	return atomic_load(&milter.inside) == 0;
+	socket_remove(&milter.file);
+	/* Workers begin no callback once libmilter is told to stop. */
+	return atomic_load(&milter.ended) && atomic_load(&milter.inside) == 0;
 }

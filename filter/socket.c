@@ -66,6 +66,31 @@ socket_clear(const char *path, struct err *err)
 	return 0;
 }
 
+void
+socket_remember(const char *path, struct socket_file *ret)
+{
+	struct stat st;
+
+	*ret = (struct socket_file){0};
+	if (lstat(path, &st) != 0 ||
+	    !span_copy(span_of(path), ret->path, sizeof ret->path)) {
+		ret->path[0] = '\0';
+		return;
+	}
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+}
+
+void
+socket_remove(const struct socket_file *file)
+{
+	struct stat st;
+
+	if (file->path[0] && lstat(file->path, &st) == 0 &&
+	    st.st_dev == file->dev && st.st_ino == file->ino)
+		(void)unlink(file->path);
+}
+
 int
 socket_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 {

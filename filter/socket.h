@@ -18,6 +18,17 @@ int socket_address(
  */
 int socket_clear(const char *path, struct err *err) MUST_USE;
 
+/* A socket's place, remembered so that only our own is removed at the end:
+ * another process may have put its own there meanwhile. Zeroed: none. */
+struct socket_file {
+	char path[sizeof((struct sockaddr_un){0}.sun_path)];
+	dev_t dev;
+	ino_t ino;
+};
+void socket_remember(const char *path, struct socket_file *ret);
+/* Failure is no error: after the switch of user we may have no right to. */
+void socket_remove(const struct socket_file *file);
+
 /* A listening socket with that mode, not blocking, closed on exec. */
 int socket_listen(
     const char *path, mode_t mode, int *ret_fd, struct err *err) MUST_USE;
