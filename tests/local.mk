@@ -21,5 +21,6 @@ tests_lib_libreplay_a_SOURCES = tests/lib/replay.c
 endif
 
 include tests/unit/local.mk
+include tests/bench/local.mk
 include tests/contract/local.mk
 include tests/fuzz/local.mk

@@ -1,5 +1,6 @@
 #include "filter/base/span.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/random.h>
@@ -309,6 +310,23 @@ sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
+/* `n` bytes as a little-endian number. */
+static inline uint64_t
+load_word(const char *p, size_t n, bool fold)
+{
+	uint64_t word = 0;
+
+	if (n == 8 && !fold) {
+		memcpy(&word, p, 8);
+		return le64toh(word);
+	}
+	for (size_t i = 0; i < n; i++) {
+		char c = fold ? ascii_lower(p[i]) : p[i];
+		word |= (uint64_t)(unsigned char)c << (8 * i);
+	}
+	return word;
+}
+
 static uint64_t
 sip_hash(struct span text, bool fold)
 {
@@ -317,24 +335,22 @@ sip_hash(struct span text, bool fold)
 	    hash_key[1] ^ 0x646f72616e646f6du,
 	    hash_key[0] ^ 0x6c7967656e657261u,
 	    hash_key[1] ^ 0x7465646279746573u};
-	uint64_t word = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < text.len; i++) {
-		char c = fold ? ascii_lower(text.p[i]) : text.p[i];
-		word |= (uint64_t)(unsigned char)c << (8 * (i & 7));
-		if ((i & 7) == 7) {
-			s.v3 ^= word;
-			sip_round(&s);
-			s.v0 ^= word;
-			word = 0;
-		}
+	for (; text.len - i >= 8; i += 8) {
+		uint64_t word = load_word(text.p + i, 8, fold);
+		s.v3 ^= word;
+		sip_round(&s);
+		s.v0 ^= word;
 	}
+	uint64_t word =
+	    i < text.len ? load_word(text.p + i, text.len - i, fold) : 0;
 	word |= (uint64_t)text.len << 56;
 	s.v3 ^= word;
 	sip_round(&s);
 	s.v0 ^= word;
 	s.v2 ^= 0xff;
-	for (int i = 0; i < 3; i++)
+	for (int round = 0; round < 3; round++)
 		sip_round(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

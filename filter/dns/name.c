@@ -7,27 +7,52 @@
  * label's end nor carry control characters into a log or a header.
  */
 
+/* Eight bytes at once; this is asked for every question. */
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+static uint64_t
+lower8(uint64_t w)
+{
+	uint64_t low7 = w & EACH_BYTE(0x7f);
+	uint64_t from_a = low7 + EACH_BYTE(0x80 - 'A');
+	uint64_t past_z = low7 + EACH_BYTE(0x7f - 'Z');
+	uint64_t upper = from_a & ~past_z & ~w & EACH_BYTE(0x80);
+
+	return w | upper >> 2;
+}
+
+static void
+lower(const char *from, size_t len, char *to)
+{
+	uint64_t w;
+	size_t i = 0;
+
+	for (; len - i >= sizeof w; i += sizeof w) {
+		memcpy(&w, from + i, sizeof w);
+		w = lower8(w);
+		memcpy(to + i, &w, sizeof w);
+	}
+	for (; i < len; i++)
+		to[i] = ascii_lower(from[i]);
+}
+
 size_t
 name_fold(struct span name, char to[NAME_FOLDED_MAX])
 {
-	size_t len = name.len, label = 0;
+	size_t len = name.len;
 
 	if (len && name.p[len - 1] == '.')
 		len--;
 	if (len == 0 || len > NAME_FOLDED_MAX)
 		return 0;
-	for (size_t i = 0; i < len; i++) {
-		char c = ascii_lower(name.p[i]);
-		to[i] = c;
-		if (c != '.') {
-			label++;
-			continue;
-		}
+	struct span rest = span_make(name.p, len);
+	while (rest.p) {
+		size_t label = span_cut(&rest, '.').len;
 		if (label == 0 || label > NAME_LABEL_MAX)
 			return 0;
-		label = 0;
 	}
-	return label == 0 || label > NAME_LABEL_MAX ? 0 : len;
+	lower(name.p, len, to);
+	return len;
 }
 
 size_t

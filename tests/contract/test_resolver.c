@@ -14,7 +14,9 @@
 #include "tests/contract/dns_server.h"
 #include "tests/lib/tap.h"
 
-#define TIMEOUT_MS 300
+/* Long for what is to be answered, however busy the machine; short for not. */
+#define LONG_MS 30000
+#define SHORT_MS 300
 
 static const char zone_text[] =
     "host.example A 192.0.2.1\n"
@@ -78,7 +80,6 @@ static const struct {
     {"a name under .test", "host.test", "A", "c0000204"},
     {"a TXT of 3 KB", "large.example", "TXT", "*3000"},
     {"a TXT of 60 KB", "huge.example", "TXT", "*60000"},
-    {"silence", "silent.example", "TXT", "TIMEOUT"},
 };
 
 static struct arena *arena;
@@ -154,7 +155,7 @@ static void
 run_suite(struct dns *dns, const char *resolver)
 {
 	char claim[200];
-	struct dns_batch *b = dns_batch_new(dns, arena, 30000, 100);
+	struct dns_batch *b = dns_batch_new(dns, arena, LONG_MS, 100);
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		dns_want(b, span_of(cases[i].name),
@@ -170,7 +171,7 @@ run_suite(struct dns *dns, const char *resolver)
 	}
 	snprintf(claim, sizeof claim, "%s: asked again, all is warm", resolver);
 	TAP_CASE(claim)
-	b = dns_batch_new(dns, arena, 30000, 100);
+	b = dns_batch_new(dns, arena, LONG_MS, 100);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		enum dns_type type = dns_type_of(span_of(cases[i].type));
 		CHECK_STR(span_of(show(
@@ -202,17 +203,24 @@ test_zone_file(void)
 	}
 	arena_reset(arena);
 	run_suite(dns, "zone file");
+	TAP_CASE("zone file: silence about one name, without waiting")
+	struct dns_batch *b = dns_batch_new(dns, arena, LONG_MS, 10);
+	CHECK_INT(
+	    dns_get(b, SPAN("silent.example"), DNS_TXT)->status, DNS_TIMEOUT);
+	CHECK_INT(dns_batch_waited_ms(b), 0);
+	CHECK(dns_batch_timed_out(b));
+	arena_reset(arena);
 	dns_close(dns);
 }
 
 static struct dns *
-open_on(const struct dns_server *server)
+open_on(const struct dns_server *server, int64_t timeout_ms)
 {
 	char address[40];
 	struct span servers[1];
 	struct dns_options options = {.nameservers = servers,
 	    .n_nameservers = 1,
-	    .timeout_ms = TIMEOUT_MS};
+	    .timeout_ms = timeout_ms};
 	struct dns *dns;
 	struct err err;
 
@@ -231,7 +239,7 @@ test_unbound(struct zone *zone)
 	struct dns_server server = {.zone = zone};
 
 	dns_server_start(&server);
-	struct dns *dns = open_on(&server);
+	struct dns *dns = open_on(&server, LONG_MS);
 	run_suite(dns, "libunbound");
 	TAP_CASE("libunbound: what does not fit into UDP comes over TCP")
 	CHECK(atomic_load(&server.tcp_questions) >= 2);
@@ -245,8 +253,8 @@ test_dead(void)
 	struct dns_server server = {.silent = true};
 
 	dns_server_start(&server);
-	struct dns *dns = open_on(&server);
-	struct dns_batch *b = dns_batch_new(dns, arena, 10000, 10);
+	struct dns *dns = open_on(&server, SHORT_MS);
+	struct dns_batch *b = dns_batch_new(dns, arena, LONG_MS, 10);
 
 	TAP_CASE("a dead server costs the time of a name, not 17 s")
 	int64_t start = clock_mono_ms();
@@ -255,14 +263,30 @@ test_dead(void)
 	CHECK_INT(dns_get(b, SPAN("1.example"), DNS_A)->status, DNS_TIMEOUT);
 	CHECK_INT(dns_get(b, SPAN("2.example"), DNS_A)->status, DNS_TIMEOUT);
 	int64_t took = clock_mono_ms() - start;
-	CHECK(took >= TIMEOUT_MS - 1 && took < 3000);
+	CHECK(took >= SHORT_MS - 1 && took < 10000);
 	CHECK(dns_batch_timed_out(b));
 
 	TAP_CASE("closing does not wait for a dead server")
 	start = clock_mono_ms();
 	arena_reset(arena);
 	dns_close(dns);
-	CHECK(clock_mono_ms() - start < 3000);
+	CHECK(clock_mono_ms() - start < 10000);
+	dns_server_stop(&server);
+}
+
+static void
+test_silence(struct zone *zone)
+{
+	struct dns_server server = {.zone = zone};
+
+	dns_server_start(&server);
+	struct dns *dns = open_on(&server, SHORT_MS);
+	struct dns_batch *b = dns_batch_new(dns, arena, LONG_MS, 10);
+	TAP_CASE("libunbound: silence about one name")
+	CHECK_INT(
+	    dns_get(b, SPAN("silent.example"), DNS_TXT)->status, DNS_TIMEOUT);
+	arena_reset(arena);
+	dns_close(dns);
 	dns_server_stop(&server);
 }
 
@@ -273,8 +297,8 @@ test_late(struct zone *zone)
 	    .zone = zone, .slow_name = "slow.example", .slow_ms = 100};
 
 	dns_server_start(&server);
-	struct dns *dns = open_on(&server);
-	struct dns_batch *b = dns_batch_new(dns, arena, 10000, 10);
+	struct dns *dns = open_on(&server, LONG_MS);
+	struct dns_batch *b = dns_batch_new(dns, arena, LONG_MS, 10);
 
 	TAP_CASE("a slow answer is waited for")
 	CHECK_STR(
@@ -286,16 +310,14 @@ test_late(struct zone *zone)
 	dns_server_stop(&server);
 
 	TAP_CASE("an answer that comes too late warms the cache")
-	/* libunbound repeats what it asks: the first reply is late for it. */
-	server = (struct dns_server){.zone = zone,
-	    .slow_name = "slow.example",
-	    .slow_ms = TIMEOUT_MS + 30};
+	server = (struct dns_server){
+	    .zone = zone, .slow_name = "slow.example", .slow_ms = SHORT_MS};
 	dns_server_start(&server);
-	dns = open_on(&server);
-	b = dns_batch_new(dns, arena, 10000, 10);
+	dns = open_on(&server, SHORT_MS / 10);
+	b = dns_batch_new(dns, arena, LONG_MS, 10);
 	CHECK_INT(
 	    dns_get(b, SPAN("slow.example"), DNS_TXT)->status, DNS_TIMEOUT);
-	int64_t until = clock_deadline(10000);
+	int64_t until = clock_deadline(LONG_MS);
 	const struct dns_answer *a;
 	do {
 		/* Waiting for another name is as good as any event. */
@@ -325,7 +347,7 @@ work(void *arg)
 {
 	struct worker *w = arg;
 	struct arena *own = arena_new(0);
-	struct dns_batch *b = dns_batch_new(w->dns, own, 60000, NAMES);
+	struct dns_batch *b = dns_batch_new(w->dns, own, LONG_MS, NAMES);
 	char name[32];
 
 	for (int i = 0; i < NAMES; i++) {
@@ -379,7 +401,7 @@ test_threads(void)
 	dns_counts(dns, &c);
 	CHECK_INT(c.entries, NAMES);
 	/* libunbound may repeat a question when we are slow. */
-	CHECK(atomic_load(&server.udp_questions) < 2 * NAMES);
+	CHECK(atomic_load(&server.udp_questions) < 4 * NAMES);
 	dns_close(dns);
 	dns_server_stop(&server);
 	zone_free(zone);
@@ -418,6 +440,7 @@ main(void)
 	}
 	test_zone_file();
 	test_unbound(zone);
+	test_silence(zone);
 	test_dead();
 	test_late(zone);
 	test_threads();
