@@ -1,1 +1,9 @@
-
+# The packaged configuration is installed as an example to copy: a site's own
+# file is never touched.
+nodist_pkgdata_DATA = conf/assay.conf
+conf/assay.conf: $(srcdir)/conf/assay.conf.in
+	$(AM_V_GEN)$(MKDIR_P) conf && cp $(srcdir)/conf/assay.conf.in $@
+CLEANFILES += conf/assay.conf
+EXTRA_DIST += conf/assay.conf.in conf/quickstart conf/demo/zone \
+	conf/demo/forged.eml conf/demo/genuine.eml conf/demo/gtube.eml \
+	conf/demo/plain.eml
