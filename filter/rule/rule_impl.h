@@ -101,8 +101,8 @@ bool rule_command(struct rule_set *set, const struct rule_place *place,
 const char *rule_command_nearest(struct span command);
 
 /* Compiles and notes a pattern `/re/mods`; NULL when that was a problem. */
-struct rule_regex *rule_pattern(
-    struct rule_set *set, const struct rule_place *place, struct span text);
+struct rule_regex *rule_pattern(struct rule_set *set,
+    const struct rule_place *place, struct span text, bool long_text);
 
 /* meta's expression; names are made known. */
 int rule_meta_compile(struct rule_set *set, struct span text,

@@ -31,11 +31,12 @@ match_text(struct match_job *job, struct span text)
 	bool multiple = job->symbol->flags & SYMBOL_MULTIPLE;
 	unsigned most = multiple ? job->symbol->maxhits : 1;
 	struct regex_hit hit = {0};
-	bool at_empty = false;
+	bool at_empty = false, more = false;
 
 	for (size_t from = 0;; from = hit.to) {
-		if (!time_left(job, from == 0 ? text.len : 0))
+		if (!time_left(job, from == 0 || more ? text.len : 0))
 			return false;
+		more = false;
 		switch (regex_match(job->body->regex, job->slot,
 		    job->match_limit, text, from, at_empty, &hit)) {
 		case REGEX_NO:
@@ -43,6 +44,11 @@ match_text(struct match_job *job, struct span text)
 		case REGEX_LIMIT:
 			job->limited = true;
 			return false;
+		case REGEX_MORE:
+			more = true;
+			at_empty = false;
+			hit.to = hit.from;
+			continue;
 		case REGEX_YES:
 			break;
 		}

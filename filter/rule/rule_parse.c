@@ -80,8 +80,8 @@ is_taken(struct line *l)
 }
 
 struct rule_regex *
-rule_pattern(
-    struct rule_set *set, const struct rule_place *place, struct span text)
+rule_pattern(struct rule_set *set, const struct rule_place *place,
+    struct span text, bool long_text)
 {
 	struct span pattern;
 	unsigned flags;
@@ -91,8 +91,8 @@ rule_pattern(
 	struct rule_regex **slot;
 
 	if (rc == 0)
-		rc = regex_compile(
-		    set->env, set->arena, pattern, flags, &regex, &err);
+		rc = regex_compile(set->env, set->arena, pattern, flags,
+		    long_text, &regex, &err);
 	if (rc) {
 		rule_problem(set, place, false, "%s", err.text);
 		return NULL;
@@ -185,7 +185,8 @@ define_regex(struct line *l)
 
 	if (!body)
 		return;
-	body->regex = rule_pattern(l->set, l->place, l->value);
+	body->regex =
+	    rule_pattern(l->set, l->place, l->value, l->kind == SYMBOL_FULL);
 	if (body->regex)
 		define(l, l->kind, body);
 }
@@ -353,7 +354,7 @@ on_header_match(struct line *l)
 	take_unset(&pattern, &body->unset);
 	if (!read_header(l, spec, &body->header))
 		return;
-	body->regex = rule_pattern(l->set, l->place, pattern);
+	body->regex = rule_pattern(l->set, l->place, pattern, true);
 	if (body->regex)
 		define(l, SYMBOL_HEADER, body);
 }

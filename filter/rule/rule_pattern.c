@@ -18,6 +18,7 @@ struct rewriter {
 	struct span s;
 	size_t i;
 	bool extended;
+	bool bad_range; /* in a class: from above 0xFF down to a byte */
 	struct buf *out;
 	struct err *err;
 };
@@ -467,8 +468,10 @@ rewrite_member(struct rewriter *w)
 			buf_add_span(w->out, high.text);
 		return true;
 	}
-	if (low.dead)
+	if (low.dead) {
+		w->bad_range |= !high.dead;
 		return false;
+	}
 	buf_add_span(w->out, low.text);
 	buf_add_char(w->out, '-');
 	if (high.dead)
@@ -577,6 +580,9 @@ rewrite_token(struct rewriter *w)
 		return rewrite_group(w);
 	case '[':
 		rewrite_class(w);
+		if (w->bad_range)
+			return err_set(w->err, ERR_SYNTAX,
+			    "range out of order in character class");
 		return 0;
 	case '^':
 	case '$':

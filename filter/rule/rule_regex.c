@@ -17,15 +17,17 @@
  * patterns (generated alternations of 200 KB) do not fit. Those, and only
  * those, are compiled with the 32-bit library, and their subjects widened.
  *
- * A match has limits on backtracking and memory; when the machine code's stack
- * is too small the interpreter tries again, on the heap.
+ * A match has limits on backtracking and memory, and looks at long texts in
+ * windows of starting points (REGEX_CALL_WORK). Past a limit nothing is known
+ * and nothing is tried again: the interpreter would take ten times as long.
  */
 
 #define TABLES_SIZE 1088 /* lower, flip, class bits, types: pcre2's layout */
 #define TABLE_LOWER 0
 #define TABLE_FLIP 256
 #define JIT_STACK_START ((size_t)32 * 1024)
-#define JIT_STACK_MAX ((size_t)1024 * 1024)
+#define JIT_STACK_MAX ((size_t)4 * 1024 * 1024)
+#define WINDOW_MIN 64
 
 struct regex_env {
 	uint8_t tables[TABLES_SIZE];
@@ -36,6 +38,8 @@ struct regex_env {
 struct rule_regex {
 	pcre2_code_8 *narrow; /* or NULL */
 	pcre2_code_32 *wide;  /* or NULL */
+	bool windows;         /* compiled so that starts can be limited */
+	bool fast;            /* there is machine code */
 };
 
 struct rule_slot {
@@ -163,37 +167,74 @@ compile_wide(struct regex_env *env, struct arena *arena, struct span text,
 /* A pattern written with up to this many bytes per byte of the source. */
 #define REWRITE_GROWTH 12
 
-int
-regex_compile(struct regex_env *env, struct arena *arena, struct span pattern,
-    unsigned flags, struct rule_regex **ret, struct err *err)
+/* Windows need a fresh look at each start, and change where \G is. */
+static bool
+can_window(struct span text, bool long_text)
 {
-	struct buf text;
+	return long_text && span_find(text, SPAN("\\G"), 0) == SPAN_NPOS;
+}
+
+/* One that is tied to the start of the text needs no windows. */
+static bool
+is_anchored(const struct rule_regex *regex)
+{
+	uint32_t options = 0;
+
+	if (regex->narrow)
+		pcre2_pattern_info_8(
+		    regex->narrow, PCRE2_INFO_ALLOPTIONS, &options);
+	else
+		pcre2_pattern_info_32(
+		    regex->wide, PCRE2_INFO_ALLOPTIONS, &options);
+	return options & PCRE2_ANCHORED;
+}
+
+static int
+compile_text(struct regex_env *env, struct arena *arena, struct span text,
+    uint32_t options, struct rule_regex *regex, struct err *err)
+{
+	const uint8_t *p = (const uint8_t *)text.p;
 	int code;
 	size_t offset;
+
+	regex->narrow =
+	    pcre2_compile_8(p, text.len, options, &code, &offset, env->narrow);
+	if (regex->narrow)
+		return 0;
+	if (code == PCRE2_ERROR_PATTERN_TOO_LARGE)
+		return compile_wide(env, arena, text, options, regex, err);
+	return refuse(code, offset, err);
+}
+
+int
+regex_compile(struct regex_env *env, struct arena *arena, struct span pattern,
+    unsigned flags, bool long_text, struct rule_regex **ret, struct err *err)
+{
+	struct buf text;
 
 	if (pattern.len > RULE_PATTERN_MAX)
 		return err_set(err, ERR_LIMIT,
 		    "pattern is longer than %d bytes", RULE_PATTERN_MAX);
-	buf_init(&text, NULL, (pattern.len + 16) * REWRITE_GROWTH);
 	struct rule_regex *regex = calloc(1, sizeof *regex);
-	int rc =
-	    regex ? pattern_rewrite(pattern, flags, &text, err) : ERR_NOMEM;
+	if (!regex)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	buf_init(&text, NULL, (pattern.len + 16) * REWRITE_GROWTH);
+	int rc = pattern_rewrite(pattern, flags, &text, err);
 	if (rc == 0) {
 		uint32_t options = options_of(flags);
-		const uint8_t *p = (const uint8_t *)buf_str(&text);
-		regex->narrow = pcre2_compile_8(
-		    p, text.len, options, &code, &offset, env->narrow);
-		if (!regex->narrow && code == PCRE2_ERROR_PATTERN_TOO_LARGE)
-			rc = compile_wide(
-			    env, arena, buf_span(&text), options, regex, err);
-		else if (!regex->narrow)
-			rc = refuse(code, offset, err);
+		regex->windows = can_window(pattern, long_text);
+		if (regex->windows)
+			options |= PCRE2_USE_OFFSET_LIMIT;
+		rc = compile_text(env, arena,
+		    span_make(buf_str(&text), text.len), options, regex, err);
 	}
 	buf_done(&text);
 	if (rc) {
 		regex_free(regex);
 		return rc;
 	}
+	if (is_anchored(regex))
+		regex->windows = false;
 	*ret = regex;
 	return 0;
 }
@@ -203,9 +244,11 @@ regex_optimise(struct rule_regex *regex)
 {
 	/* Without machine code the interpreter does it: no error of ours. */
 	if (regex->narrow)
-		pcre2_jit_compile_8(regex->narrow, PCRE2_JIT_COMPLETE);
-	if (regex->wide)
-		pcre2_jit_compile_32(regex->wide, PCRE2_JIT_COMPLETE);
+		regex->fast =
+		    pcre2_jit_compile_8(regex->narrow, PCRE2_JIT_COMPLETE) == 0;
+	else
+		regex->fast =
+		    pcre2_jit_compile_32(regex->wide, PCRE2_JIT_COMPLETE) == 0;
 }
 
 void
@@ -298,14 +341,9 @@ match_narrow(const struct rule_regex *regex, struct rule_slot *slot,
     struct span subject, size_t from, uint32_t options)
 {
 	const uint8_t *p = (const uint8_t *)(subject.p ? subject.p : "");
-	int rc = pcre2_match_8(regex->narrow, p, subject.len, from, options,
-	    slot->data_narrow, slot->context_narrow);
 
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match_8(regex->narrow, p, subject.len, from,
-		    options | PCRE2_NO_JIT, slot->data_narrow,
-		    slot->context_narrow);
-	return rc;
+	return pcre2_match_8(regex->narrow, p, subject.len, from, options,
+	    slot->data_narrow, slot->context_narrow);
 }
 
 static int
@@ -318,13 +356,8 @@ match_wide(const struct rule_regex *regex, struct rule_slot *slot,
 		for (size_t i = 0; i < subject.len; i++)
 			slot->widened[i] = (unsigned char)subject.p[i];
 	slot->widened_of = subject;
-	int rc = pcre2_match_32(regex->wide, slot->widened, subject.len, from,
+	return pcre2_match_32(regex->wide, slot->widened, subject.len, from,
 	    options, slot->data_wide, slot->context_wide);
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match_32(regex->wide, slot->widened, subject.len,
-		    from, options | PCRE2_NO_JIT, slot->data_wide,
-		    slot->context_wide);
-	return rc;
 }
 
 static void
@@ -340,12 +373,34 @@ set_limit(struct rule_slot *slot, unsigned limit)
 	slot->limit = limit;
 }
 
+/* The last start that this call tries; false: it may try all. */
+static bool
+set_window(const struct rule_regex *regex, struct rule_slot *slot, size_t len,
+    size_t from, size_t *ret_last)
+{
+	size_t work = regex->fast ? REGEX_CALL_WORK : REGEX_CALL_WORK / 16;
+	size_t starts = work / (len + 1);
+	size_t last = PCRE2_UNSET;
+
+	if (starts < WINDOW_MIN)
+		starts = WINDOW_MIN;
+	if (regex->windows && len - from > starts)
+		last = from + starts;
+	if (regex->wide)
+		pcre2_set_offset_limit_32(slot->context_wide, last);
+	else
+		pcre2_set_offset_limit_8(slot->context_narrow, last);
+	*ret_last = last;
+	return last != PCRE2_UNSET;
+}
+
 enum regex_result
 regex_match(const struct rule_regex *regex, struct rule_slot *slot,
     unsigned match_limit, struct span subject, size_t from, bool at_empty,
     struct regex_hit *ret_hit)
 {
 	uint32_t options = at_empty ? PCRE2_NOTEMPTY_ATSTART : 0;
+	size_t last;
 	bool cut = false;
 	int rc;
 
@@ -356,8 +411,13 @@ regex_match(const struct rule_regex *regex, struct rule_slot *slot,
 			return REGEX_LIMIT;
 	}
 	set_limit(slot, match_limit);
+	bool more = set_window(regex, slot, subject.len, from, &last);
 	rc = regex->wide ? match_wide(regex, slot, subject, from, options)
 			 : match_narrow(regex, slot, subject, from, options);
+	if (rc == PCRE2_ERROR_NOMATCH && more) {
+		*ret_hit = (struct regex_hit){last + 1, last + 1};
+		return REGEX_MORE;
+	}
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return cut ? REGEX_LIMIT : REGEX_NO;
 	if (rc < 0)

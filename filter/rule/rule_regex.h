@@ -21,11 +21,12 @@ void regex_env_free(struct regex_env *env);
 /*
  * pattern  between its delimiters, as the rule file has it.
  * flags    enum pattern_flag.
+ * long_text  it will be matched against more than some KB at once.
  * ERR_SYNTAX with PCRE2's reason; ERR_NOMEM. Scratch memory: arena.
  */
 int regex_compile(struct regex_env *env, struct arena *arena,
-    struct span pattern, unsigned flags, struct rule_regex **ret,
-    struct err *err) MUST_USE;
+    struct span pattern, unsigned flags, bool long_text,
+    struct rule_regex **ret, struct err *err) MUST_USE;
 /* Machine code, where the platform has it. Slow: for patterns that stay. */
 void regex_optimise(struct rule_regex *regex);
 void regex_free(struct rule_regex *regex);
@@ -36,15 +37,23 @@ enum regex_result {
 	REGEX_NO,
 	REGEX_YES,
 	REGEX_LIMIT, /* a limit ended it: not known */
+	REGEX_MORE,  /* none that starts before ret_hit->from: go on there */
 };
 
-/* Backtracking of one match call; about 50 ms of machine code. */
-#define REGEX_MATCH_LIMIT 2000000
+/* Backtracking of one call: about 20 ms of machine code, 200 ms without. */
+#define REGEX_MATCH_LIMIT 10000000
 /* Nested backtracking points and their memory, without machine code. */
 #define REGEX_DEPTH_LIMIT 250000
 #define REGEX_HEAP_KIB (20 * 1024)
 /* The most of a subject that a wide pattern is matched against. */
 #define REGEX_WIDE_MAX ((size_t)4 * 1024 * 1024)
+/*
+ * A pattern that scans to the end from every start is quadratic without any
+ * backtracking, and no limit of PCRE2 ends it. So a call tries only as many
+ * starts in a long text as make this product of starts and length (a third of
+ * a second at worst), and the caller looks at the clock between calls.
+ */
+#define REGEX_CALL_WORK ((size_t)1 << 29)
 
 struct regex_hit {
 	size_t from, to; /* offsets in the subject */

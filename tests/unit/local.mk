@@ -1,6 +1,8 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
 	tests/unit/test_addr \
+	tests/unit/test_rule_regex \
+	tests/unit/test_symbol \
 	tests/unit/test_ctype \
 	tests/unit/test_word \
 	tests/unit/test_base \
@@ -23,3 +25,5 @@ tests_unit_test_option_LDADD = tests/lib/libtap.a $(LIBS_CONF)
 tests_unit_test_word_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_ctype_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_addr_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_symbol_LDADD = tests/lib/libtap.a $(LIBS_RULE)
+tests_unit_test_rule_regex_LDADD = tests/lib/libtap.a $(LIBS_RULE)
