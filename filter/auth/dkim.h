@@ -26,6 +26,10 @@ struct dkim_signature {
 	struct span algorithm; /* a= as written, lower case */
 	struct span b;         /* b= without white space, for header.b */
 	struct span problem;   /* why not a pass; p == NULL */
+	/* A field that may stand only once, is signed, and stands there more
+	 * often than it is signed (RFC 6376 section 8.15): the signature is
+	 * right, and says nothing of what people see. p == NULL: none. */
+	struct span multiplied;
 	unsigned key_bits;
 	bool testing;          /* t=y in the key */
 	int64_t time, expires; /* -1: not given */
@@ -46,7 +50,7 @@ struct dkim_facts {
 #define DKIM_KEY_BITS_MAX 8192
 
 /*
- * Verification of one message. dkim_begin() after the last header field: reads
+ * Verification of one message (RFC 6376 section 6). dkim_begin() after the last header field: reads
  * the signatures, wants the keys, and adds its body hash jobs to `hashes`,
  * which the caller feeds the body. dkim_end() after the body: judges.
  *
@@ -60,8 +64,9 @@ struct dkim *dkim_begin(const struct header_list *headers,
 /* `dkim` NULL (out of memory): all temperror. Never NULL unless arena failed. */
 const struct dkim_facts *dkim_end(struct dkim *dkim, struct arena *arena);
 
-/* Once per process, before threads: 0 or ERR_NOMEM. dkim_exit() after all. */
-int dkim_init(struct err *err) MUST_USE;
-void dkim_exit(void);
+/* Once per process, before threads: 0 or ERR_NOMEM. dkim_teardown() after all.
+ * (libopendkim itself has a dkim_init().) */
+int dkim_setup(struct err *err) MUST_USE;
+void dkim_teardown(void);
 
 #endif

@@ -2,9 +2,20 @@ noinst_LIBRARIES += filter/auth/libauth.a
 filter_auth_libauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) \
 	$(CRYPTO_CFLAGS)
 filter_auth_libauth_a_SOURCES = \
+	filter/auth/bodyhash.c \
 	filter/auth/bodyhash.h \
+	filter/auth/bodyscan.c \
+	filter/auth/bodyscan.h \
+	filter/auth/crypto.h \
+	filter/auth/dkim.c \
 	filter/auth/dkim.h \
+	filter/auth/dkim_guard.c \
+	filter/auth/dkim_internal.h \
+	filter/auth/dkim_key.c \
+	filter/auth/dkim_library.c \
 	filter/auth/dmarc.h \
+	filter/auth/headerhash.c \
+	filter/auth/headerhash.h \
 	filter/auth/macro.c \
 	filter/auth/macro.h \
 	filter/auth/spf.c \
@@ -13,4 +24,5 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/spf_library.c \
 	filter/auth/spf_record.c \
 	filter/auth/spf_record.h \
+	filter/auth/taglist.c \
 	filter/auth/taglist.h

@@ -374,10 +374,10 @@ main(int argc, char **argv)
 	if (at < 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
-	if (dkim_init(&err))
+	if (dkim_setup(&err))
 		return ctl_fail(&ctl, EX_OSERR, "%s", err.text);
 	status = dispatch(&ctl, commands, argc - at, argv + at);
-	dkim_exit();
+	dkim_teardown();
 	if (fflush(stdout) || ferror(stdout))
 		return status ? status
 			      : ctl_fail(&ctl, EX_IOERR,
