@@ -2,9 +2,20 @@ noinst_LIBRARIES += filter/mail/libmail.a
 filter_mail_libmail_a_CPPFLAGS = $(AM_CPPFLAGS) $(ICU_CFLAGS) $(IDN2_CFLAGS) \
 	$(PSL_CFLAGS)
 filter_mail_libmail_a_SOURCES = \
+	filter/mail/addr.c \
 	filter/mail/addr.h \
+	filter/mail/addr_path.c \
+	filter/mail/addr_spec.c \
+	filter/mail/addr_spec.h \
+	filter/mail/addr_token.c \
+	filter/mail/addr_token.h \
+	filter/mail/authres.c \
 	filter/mail/authres.h \
+	filter/mail/authres_read.c \
+	filter/mail/ctype.c \
 	filter/mail/ctype.h \
+	filter/mail/ctype_name.c \
+	filter/mail/ctype_name.h \
 	filter/mail/domain.c \
 	filter/mail/domain.h \
 	filter/mail/header.c \
@@ -21,7 +32,9 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/message_internal.h \
 	filter/mail/mime.c \
 	filter/mail/mime.h \
+	filter/mail/received.c \
 	filter/mail/received.h \
+	filter/mail/received_date.c \
 	filter/mail/text.c \
 	filter/mail/text.h \
 	filter/mail/url.c \
@@ -32,9 +45,4 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/view_header.c \
 	filter/mail/word.c \
 	filter/mail/word.h \
-	filter/mail/word_charset.c \
-	filter/mail/ctype.c \
-	filter/mail/ctype_name.c filter/mail/ctype_name.h \
-	filter/mail/addr.c filter/mail/addr_path.c \
-	filter/mail/addr_spec.c filter/mail/addr_spec.h \
-	filter/mail/addr_token.c filter/mail/addr_token.h
+	filter/mail/word_charset.c

@@ -1,5 +1,7 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
+	tests/unit/test_authres \
+	tests/unit/test_received \
 	tests/unit/test_addr \
 	tests/unit/test_rule_regex \
 	tests/unit/test_symbol \
@@ -27,3 +29,5 @@ tests_unit_test_ctype_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_addr_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_symbol_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_rule_regex_LDADD = tests/lib/libtap.a $(LIBS_RULE)
+tests_unit_test_received_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_authres_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
