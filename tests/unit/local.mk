@@ -2,6 +2,9 @@
 UNIT = \
 	tests/unit/test_authres \
 	tests/unit/test_received \
+	tests/unit/test_rule_parse \
+	tests/unit/test_rule_run \
+	tests/unit/test_rule_meta \
 	tests/unit/test_addr \
 	tests/unit/test_rule_regex \
 	tests/unit/test_symbol \
@@ -31,3 +34,6 @@ tests_unit_test_symbol_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_rule_regex_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_received_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_authres_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_rule_meta_LDADD = tests/lib/libtap.a $(LIBS_RULE)
+tests_unit_test_rule_run_LDADD = tests/lib/libtap.a $(LIBS_RULE)
+tests_unit_test_rule_parse_LDADD = tests/lib/libtap.a $(LIBS_RULE)
