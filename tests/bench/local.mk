@@ -1,3 +1,12 @@
 # Benchmarks: built and run by hand, in a build without --enable-devel.
 EXTRA_PROGRAMS += tests/bench/bench_dns
 tests_bench_bench_dns_LDADD = $(LIBS_DNS)
+
+EXTRA_PROGRAMS += tests/bench/null
+tests_bench_null_LDADD = $(MILTER_LIBS)
+EXTRA_DIST += tests/bench/run
+
+# assayd against a filter that does nothing, in one run.
+.PHONY: bench
+bench: assayd tests/bench/null
+	$(srcdir)/tests/bench/run $(abs_builddir)
