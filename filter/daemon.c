@@ -53,7 +53,7 @@ static int
 open_parts(
     struct daemon *daemon, const struct settings *settings, struct err *err)
 {
-	int rc = dkim_init(err);
+	int rc = dkim_setup(err);
 
 	if (rc == 0)
 		rc = open_refs(daemon, err);
@@ -97,7 +97,7 @@ daemon_close(struct daemon *daemon)
 {
 	scan_slots_free(daemon->slots);
 	dns_close(daemon->dns);
-	dkim_exit();
+	dkim_teardown();
 	snapshot_unref(daemon->snapshot);
 	free(daemon->spool);
 	stats_done(&daemon->stats);
