@@ -18,12 +18,20 @@ struct macro_context {
 	void *arg;
 };
 
-/* True when the text is a macro-string: only valid macros, %%, %_, %-. */
-bool macro_valid(struct span text, bool explanation);
 /*
- * Expands; `explanation` allows c, r, t. For a domain-spec the result is cut to
- * 253 bytes by removing whole labels from the left (7.3). ERR_SYNTAX, ERR_LIMIT
- * (more than 64 KB).
+ * True when the text is a macro-string: only valid macros, %%, %_, %-, and
+ * printable ASCII. `explanation` also allows blanks and the macros c, r, t.
+ */
+bool macro_valid(struct span text, bool explanation);
+/* True for a domain-spec: a macro-string that ends in a name's last label or
+ * in a macro. */
+bool macro_is_domain_spec(struct span text);
+
+/*
+ * Expands; `explanation` allows c, r, t. For a domain-spec the result is
+ * without a final dot and cut to 253 bytes by removing whole labels from the
+ * left (7.3). Values are copied as they are: the result may hold any byte.
+ * ERR_SYNTAX, ERR_LIMIT (more than 64 KB), ERR_NOMEM. Memory: arena.
  */
 int macro_expand(const struct macro_context *context, struct span text,
     bool explanation, struct arena *arena, struct span *ret) MUST_USE;

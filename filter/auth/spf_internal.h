@@ -3,84 +3,86 @@
 
 #include "filter/auth/spf.h"
 #include "filter/auth/spf_record.h"
-#include "filter/base/vec.h"
 
-/* One evaluation of SPF, shared by spf.c (protocol) and spf_library.c (hooks). */
-#define SPF_TOKENS_MAX 4096
-#define SPF_LOOPBACK_MASK 0x80 /* for evaluation.mask */
+/*
+ * One evaluation, shared by spf.c (check_host), spf_eval.c (names, limits,
+ * DNS) and spf_library.c (libspf2).
+ */
 
-enum spf_token_kind {
-	TOKEN_DOMAIN,   /* include, redirect, and the first domain */
-	TOKEN_ADDRESS,  /* a */
-	TOKEN_EXCHANGE, /* mx */
-	TOKEN_EXISTS,
-	TOKEN_PTR,
-	TOKEN_ANY_ADDRESS,  /* a/0: there is an address at all */
-	TOKEN_ANY_EXCHANGE, /* mx/0 */
-	TOKEN_NAME,         /* an MX host: a literal name */
-};
+/* The first record, and one for each include and redirect. */
+#define SPF_PROGRAMS_MAX (1 + SPF_TERMS_MAX)
+#define SPF_NO_TERM SIZE_MAX
 
-/* A record that was read in this evaluation. */
+/* A record met in this evaluation. */
 struct spf_program {
-	struct spf_record record;
-	struct span domain; /* it was found at */
-	/* per term: the token that stands for it, 0 none */
-	unsigned *tokens;
-};
-
-struct spf_token {
-	enum spf_token_kind kind;
-	struct span spec; /* domain-spec; p NULL: the program's own */
-	const struct spf_program
-	    *from;                  /* where it stands; NULL for the first */
-	struct spf_program *loaded; /* TOKEN_DOMAIN: what was found */
-	struct span name;           /* expanded, once asked */
-	bool expanded, counted, matched;
+	const struct spf_record *record;
+	struct span domain; /* where it stands */
+	/* The first term that matches the client without asking DNS, if it is
+	 * reached; SPF_NO_TERM when there is none. */
+	size_t final;
+	/* The last term that asked DNS, and what became of it. */
+	size_t last;
+	struct span name;                /* its domain, expanded */
+	const struct dns_answer *answer; /* a, mx */
+	bool matched;                    /* not for include and redirect */
+	size_t inner;                    /* their program, 0: not there */
 };
 
 struct spf_evaluation {
 	const struct spf_request *request;
 	struct dns_batch *dns;
 	struct arena *arena;
-	struct spf_tokens VEC(struct spf_token) tokens;
-	struct span sender_local, sender_domain;
-	unsigned terms, voids;
-	uint8_t mask; /* exclusive or for the first byte of addresses */
-	bool perm, temp, none;
+	struct span sender_local, sender_domain, helo;
+	size_t n_programs;
+	struct spf_program programs[SPF_PROGRAMS_MAX];
+	unsigned terms, voids, wants; /* counts to their limits */
+	bool perm, temp, none;        /* why there is no result */
 	struct span problem;
-	struct span client_name; /* validated, for %{p}; p NULL: not asked */
-	void *hooks;             /* of the library */
 };
 
-/* A limit was passed or a record is in error: the result is permerror. */
-void spf_perm(struct spf_evaluation *e, const char *what, struct span detail);
-/* A name could not be had: temperror, unless the evaluation ends before. */
-void spf_temp(struct spf_evaluation *e, struct span name);
-
-const struct dns_answer *spf_ask(
-    struct spf_evaluation *e, struct span name, enum dns_type type);
-bool spf_failed(const struct dns_answer *answer);
-/* A or AAAA, as the client is. */
-enum dns_type spf_address_type(const struct spf_evaluation *e);
-/* PTR of the client's address. */
-const struct dns_answer *spf_ask_ptr(struct spf_evaluation *e);
+/* --- spf_eval.c --------------------------------------------------------------- */
 
 /*
- * The client's name by PTR and back (section 5.5): one that is `domain`, else
- * one below it, else with `any` the first that is confirmed. Errors of DNS are
- * no match. Empty when there is none.
+ * The evaluation ends with permerror, temperror: the first to come counts.
+ * `detail` may hold any byte.
  */
-struct span spf_validated_name(struct spf_evaluation *e, struct span domain,
-    bool any, const struct dns_answer *ptr);
+void spf_perm(struct spf_evaluation *e, const char *what, struct span detail);
+void spf_temp(struct spf_evaluation *e, const char *what, struct span detail);
 
 /* Expands a macro string that stands in a record of `domain`. */
 int spf_expand(struct spf_evaluation *e, struct span domain, struct span spec,
     bool explanation, struct span *ret) MUST_USE;
 
 /*
- * Has the library evaluate the record of token 0, which must be there with its
- * name set. The programs it met stay in the tokens.
+ * Fetches the first record (`from` SPF_NO_TERM), or that of an include or
+ * redirect, and makes it the last program. False: the evaluation has ended.
  */
+bool spf_load(struct spf_evaluation *e, size_t from, size_t term);
+
+/*
+ * Asks what a term of a program (a, mx, exists, ptr) asks first, and counts
+ * it. The program then has `name`, `answer` and `matched`; for mx `matched`
+ * is known when its hosts have been asked. False: the evaluation has ended.
+ */
+bool spf_ask_term(struct spf_evaluation *e, size_t program, size_t term);
+/*
+ * The addresses of host `host` of the MX answer at hand; NULL: the evaluation
+ * has ended.
+ */
+const struct dns_answer *spf_ask_host(
+    struct spf_evaluation *e, size_t program, size_t host);
+
+/* The length of the client's prefix that the term (a, mx) compares. */
+unsigned spf_term_bits(
+    const struct spf_evaluation *e, const struct spf_term *term);
+
+/* The program that decided, and its term that matched (NULL: none did). */
+const struct spf_program *spf_decided(
+    const struct spf_evaluation *e, const struct spf_term **ret_term);
+
+/* --- spf_library.c ------------------------------------------------------------ */
+
+/* Has libspf2 evaluate the record of sender_domain. */
 enum spf_result spf_evaluate(struct spf_evaluation *e);
 
 #endif

@@ -1,6 +1,8 @@
 #include "filter/auth/spf_internal.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,100 +13,215 @@
 
 /*
  * libspf2, which sees nothing that others wrote. Debian's build can be crashed
- * by one record (CVE-2023-42118) and parses leniently, so each record is parsed
- * strictly and written anew: a domain is a token like "t7.x", a network that
- * holds the client is the client's address, other networks are left out. The
- * library evaluates that text and asks our hooks for its tokens; the hooks
- * expand macros, ask DNS, and count terms and void answers over the whole
- * evaluation.
+ * by one record (CVE-2023-42118) and reads leniently, so each record is read
+ * strictly (spf_record.c) and written anew: a domain is a token like "t0.7.x"
+ * (term 7 of program 0), a network that holds the client is the client's
+ * address, other networks are left out. The library evaluates that text and
+ * asks our hooks for its tokens: terms in their order, qualifiers, prefixes,
+ * includes and redirects are its work, names and limits are spf_eval.c's.
  *
- * The library passes every loopback client unseen. Addresses are therefore
- * mapped by an exclusive or with one constant, the client's and all others in
- * the same way; the comparison of prefixes does not change by it.
+ * Addresses go through an exclusive or with a constant that turns the client's
+ * into one and the same for all evaluations. Equal prefixes stay equal, and no
+ * client is loopback, which the library would pass unseen.
  */
 
-/* --- tokens ------------------------------------------------------------------------- */
+#define CLIENT4 "192.0.2.1"
+#define CLIENT6 "2001:db8::1"
+#define TOKEN_SIZE 64
+#define TEXT_MAX 2048 /* 11 terms with a token each and one without fit */
 
-static unsigned
-add_token(struct spf_evaluation *e, enum spf_token_kind kind, struct span spec,
-    const struct spf_program *from)
+static const uint8_t client4[16] = {192, 0, 2, 1};
+static const uint8_t client6[16] = {
+    0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+
+/* What the hooks get. */
+struct library {
+	SPF_dns_server_t hooks; /* first: the library has a pointer to it */
+	struct spf_evaluation *e;
+	/* The answer for the end of an evaluation, made before it began: the
+	 * library must never get NULL. */
+	SPF_dns_rr_t *spare;
+	uint8_t flip[16];
+};
+
+/* --- never abort -------------------------------------------------------------- */
+
+/*
+ * The library ends the process when it finds itself in an impossible state.
+ * Only a fault of ours or a lack of memory gets there, and it holds no lock
+ * and keeps no state then: the evaluation is left by a jump. A handler has no
+ * argument, hence the one variable per thread; it is set only while the
+ * library runs and belongs to no session.
+ */
+static _Thread_local jmp_buf *way_out;
+
+__attribute__((noreturn)) static void
+on_error(const char *file, int line, const char *text)
 {
-	struct spf_token *token = e->tokens.n < SPF_TOKENS_MAX
-				      ? VEC_PUSH(e->arena, &e->tokens)
-				      : NULL;
-
-	if (!token) {
-		spf_perm(e, "too many terms", SPAN(""));
-		return 0;
-	}
-	*token = (struct spf_token){.kind = kind, .spec = spec, .from = from};
-	return (unsigned)e->tokens.n - 1;
+	(void)file;
+	(void)line;
+	(void)text;
+	if (way_out)
+		longjmp(*way_out, 1);
+	abort();
 }
 
-/* "t7.x" to its token; NULL for any other name. */
-static struct spf_token *
-find_token(struct spf_evaluation *e, const char *name)
-{
-	struct span s = span_of(name);
-	uint64_t number;
+/*
+ * A server as the library makes it; evaluations use copies. Made once, then
+ * only read.
+ */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static SPF_dns_server_t no_hooks;
+static SPF_server_t *prototype; /* NULL: memory was short */
 
-	if (!span_starts(s, SPAN("t")) || !span_ends(s, SPAN(".x")) ||
-	    span_to_u64(span_make(s.p + 1, s.len - 3), &number) ||
-	    number >= e->tokens.n)
+static SPF_server_t *
+new_server(void)
+{
+	SPF_response_t *response = NULL;
+	SPF_server_t *server = SPF_server_new_dns(&no_hooks, 0);
+
+	/* Names and texts that the library would put into its comments. */
+	if (!server || SPF_server_set_rec_dom(server, "r.x") != SPF_E_SUCCESS ||
+	    SPF_server_set_explanation(server, "x", &response) != SPF_E_SUCCESS)
 		return NULL;
-	return &e->tokens.v[number];
+	SPF_response_free(response);
+	/* Our own limits come first. */
+	SPF_server_set_max_dns_mech(server, 1000);
+	SPF_server_set_max_dns_mx(server, 1000);
+	SPF_server_set_max_dns_ptr(server, 1000);
+	return server;
 }
 
-/* The name a token stands for; false after a limit or an error. */
-static bool
-token_name(struct spf_evaluation *e, struct spf_token *token)
+static void
+prepare(void)
 {
-	if (token->expanded)
-		return true;
-	token->expanded = true;
-	if (!token->spec.p) {
-		token->name = token->from->domain;
-	} else if (token->from && spf_expand(e, token->from->domain,
-				      token->spec, false, &token->name)) {
-		spf_perm(e, "cannot expand ", token->spec);
+	jmp_buf here;
+
+	SPF_error_handler = on_error;
+	SPF_warning_handler = NULL;
+	SPF_info_handler = NULL;
+	SPF_debug_handler = NULL;
+	way_out = &here;
+	if (setjmp(here) == 0)
+		prototype = new_server();
+	way_out = NULL;
+}
+
+/* --- tokens ------------------------------------------------------------------- */
+
+/*
+ * "t0.x"      the first domain
+ * "t1.2.x"    what term 2 of program 1 asks
+ * "t1.2.3.x"  host 3 of it, an mx
+ */
+struct token {
+	size_t n; /* numbers, 1 to 3 */
+	size_t number[3];
+};
+
+static bool
+token_parse(const char *name, struct token *ret)
+{
+	struct span rest = span_of(name);
+	uint64_t value;
+
+	if (!span_starts(rest, SPAN("t")) || !span_ends(rest, SPAN(".x")))
 		return false;
+	rest = span_make(rest.p + 1, rest.len - 3);
+	for (ret->n = 0; rest.p; ret->n++) {
+		if (ret->n == 3 || span_to_u64(span_cut(&rest, '.'), &value))
+			return false;
+		ret->number[ret->n] = (size_t)value;
 	}
 	return true;
 }
 
-/* Section 4.6.4: at most ten terms that ask DNS. */
-static bool
-count_term(struct spf_evaluation *e, struct spf_token *token)
+/* The term of a token of two numbers; NULL when there is none. */
+static const struct spf_term *
+token_term(const struct spf_evaluation *e, const struct token *token)
 {
-	if (token->counted || token->kind == TOKEN_NAME)
-		return true;
-	token->counted = true;
-	if (++e->terms > SPF_TERMS_MAX)
-		spf_perm(e, "more than 10 terms that ask DNS", SPAN(""));
-	return !e->perm;
+	if (token->n < 2 || token->number[0] >= e->n_programs)
+		return NULL;
+	const struct spf_record *record = e->programs[token->number[0]].record;
+	return token->number[1] < record->n ? &record->terms[token->number[1]]
+					    : NULL;
 }
 
-/* Section 4.6.4: at most two names that do not exist or have no such record. */
-static bool
-count_void(struct spf_evaluation *e, const struct dns_answer *answer)
+/* --- texts of our own --------------------------------------------------------- */
+
+static void
+add_cidr(const struct spf_evaluation *e, const struct spf_term *term,
+    struct buf *out)
 {
-	if (answer->status != DNS_NXDOMAIN && answer->status != DNS_NODATA)
-		return true;
-	if (++e->voids > SPF_VOIDS_MAX)
-		spf_perm(e, "more than 2 void lookups", SPAN(""));
-	return !e->perm;
+	bool six = e->request->ip.family == 6;
+	unsigned bits = spf_term_bits(e, term);
+
+	/* The library takes no 0: its answers are the client's address then.
+	 * And it takes all bits for the default. */
+	if (bits && bits < (six ? 128u : 32u))
+		buf_printf(out, six ? "//%u" : "/%u", bits);
 }
 
-/* --- the library's questions ---------------------------------------------------------- */
+static void
+add_term(
+    const struct spf_evaluation *e, size_t program, size_t i, struct buf *out)
+{
+	/* ptr is decided here: it is there or not. */
+	static const char *const names[] = {
+	    [SPF_INCLUDE] = "include:",
+	    [SPF_A] = "a:",
+	    [SPF_MX] = "mx:",
+	    [SPF_PTR] = "exists:",
+	    [SPF_EXISTS] = "exists:",
+	    [SPF_REDIRECT] = "redirect=",
+	};
+	const struct spf_term *term = &e->programs[program].record->terms[i];
 
+	buf_add_char(out, ' ');
+	if (term->kind != SPF_REDIRECT)
+		buf_add_char(out, term->qualifier);
+	if (term->kind == SPF_ALL) {
+		buf_add_str(out, "all");
+	} else if (!spf_term_asks(term)) {
+		buf_add_str(out, e->request->ip.family == 6 ? "ip6:" CLIENT6
+							    : "ip4:" CLIENT4);
+	} else {
+		buf_printf(out, "%st%zu.%zu.x", names[term->kind], program, i);
+		if (term->kind == SPF_A || term->kind == SPF_MX)
+			add_cidr(e, term, out);
+	}
+}
+
+/* The last program as the library gets it; NULL when memory is short. */
+static const char *
+write_text(const struct spf_evaluation *e)
+{
+	const struct spf_program *program = &e->programs[e->n_programs - 1];
+	size_t i = 0;
+	struct buf out;
+
+	buf_init(&out, e->arena, TEXT_MAX);
+	buf_add_str(&out, "v=spf1");
+	for (; i < program->record->n && i < program->final; i++)
+		if (spf_term_asks(&program->record->terms[i]))
+			add_term(e, e->n_programs - 1, i, &out);
+	if (program->final != SPF_NO_TERM)
+		add_term(e, e->n_programs - 1, program->final, &out);
+	return buf_failed(&out) ? NULL : buf_str(&out);
+}
+
+/* --- answers ------------------------------------------------------------------ */
+
+/* Ends the evaluation; spf_perm() or spf_temp() has said why. */
 static SPF_dns_rr_t *
-reply(struct spf_evaluation *e, const char *name, ns_type type, int herrno)
+reply_end(struct library *library)
 {
-	SPF_dns_rr_t *rr = SPF_dns_rr_new_init(e->hooks, name, type, 0, herrno);
+	SPF_dns_rr_t *rr = library->spare;
 
-	/* The library aborts on NULL; it does so itself when memory is out. */
+	/* The library asks nothing more after this answer. */
 	if (!rr)
-		abort();
+		on_error(__FILE__, __LINE__, "asked again");
+	library->spare = NULL;
 	return rr;
 }
 
@@ -117,344 +234,160 @@ add_reply(SPF_dns_rr_t *rr, const void *data, size_t len)
 		return false;
 	memcpy(rr->rr[n], data, len);
 	rr->num_rr = n + 1;
+	rr->herrno = NETDB_SUCCESS;
 	return true;
 }
 
-/* A and AAAA of a name, addresses mapped. */
+/* Records as the library gets them, `fill` adds them; never NULL. */
 static SPF_dns_rr_t *
-reply_addresses(struct spf_evaluation *e, const char *name, ns_type type,
-    struct spf_token *token, const struct dns_answer *answer)
+reply(struct library *library, const char *name, ns_type type,
+    bool (*fill)(const struct library *library, SPF_dns_rr_t *rr,
+	const struct token *token, const struct dns_answer *answer),
+    const struct token *token, const struct dns_answer *answer)
 {
 	SPF_dns_rr_t *rr =
-	    reply(e, name, type, answer->n ? NETDB_SUCCESS : HOST_NOT_FOUND);
+	    SPF_dns_rr_new_init(&library->hooks, name, type, 0, NO_DATA);
 
-	for (size_t i = 0; i < answer->n; i++) {
-		uint8_t bytes[16];
-		size_t n = answer->records[i].data.len;
-		if (n > sizeof bytes)
-			continue;
-		memcpy(bytes, answer->records[i].data.p, n);
-		bytes[0] ^= e->mask;
-		if (!add_reply(rr, bytes, n))
-			break;
-	}
-	(void)token;
-	return rr;
-}
-
-/* The names of MX hosts become tokens. */
-static SPF_dns_rr_t *
-reply_exchanges(
-    struct spf_evaluation *e, const char *name, const struct dns_answer *answer)
-{
-	SPF_dns_rr_t *rr =
-	    reply(e, name, ns_t_mx, answer->n ? NETDB_SUCCESS : HOST_NOT_FOUND);
-
-	for (size_t i = 0; i < answer->n; i++) {
-		char text[32];
-		unsigned number =
-		    add_token(e, TOKEN_NAME, answer->records[i].data, NULL);
-		struct spf_token *t = &e->tokens.v[number];
-		if (e->perm)
-			break;
-		t->name = t->spec;
-		t->expanded = true;
-		int n = snprintf(text, sizeof text, "t%u.x", number);
-		if (!add_reply(rr, text, (size_t)n + 1))
-			break;
-	}
-	return rr;
-}
-
-static SPF_dns_rr_t *
-reply_found(
-    struct spf_evaluation *e, const char *name, ns_type type, bool found)
-{
-	static const uint8_t any[4] = {192, 0, 2, 1};
-	SPF_dns_rr_t *rr =
-	    reply(e, name, type, found ? NETDB_SUCCESS : HOST_NOT_FOUND);
-
-	if (found)
-		(void)add_reply(rr, any, sizeof any);
-	return rr;
+	if (rr && fill(library, rr, token, answer))
+		return rr;
+	if (rr)
+		SPF_dns_rr_free(rr);
+	spf_temp(library->e, "out of memory", SPAN(""));
+	return reply_end(library);
 }
 
 static bool
-any_exchange_address(struct spf_evaluation *e, const struct dns_answer *mx)
+fill_addresses(const struct library *library, SPF_dns_rr_t *rr,
+    const struct token *token, const struct dns_answer *answer)
 {
-	for (size_t i = 0; i < mx->n && i < SPF_NAMES_MAX; i++)
-		if (spf_ask(e, mx->records[i].data, spf_address_type(e))->n)
-			return true;
-	return false;
+	const struct spf_evaluation *e = library->e;
+	bool six = e->request->ip.family == 6;
+	bool any = spf_term_bits(e, token_term(e, token)) == 0;
+	size_t size = six ? 16 : 4;
+	uint8_t bytes[16];
+
+	for (size_t i = 0; i < answer->n; i++) {
+		if (answer->records[i].data.len != size)
+			continue;
+		memcpy(bytes, answer->records[i].data.p, size);
+		for (size_t k = 0; k < size; k++)
+			bytes[k] ^= library->flip[k];
+		if (!add_reply(
+			rr, any ? (six ? client6 : client4) : bytes, size))
+			return false;
+	}
+	return true;
 }
 
-/* What a token's first question is. */
-static enum dns_type
-first_type(const struct spf_evaluation *e, enum spf_token_kind kind)
+/* Tokens for the hosts. */
+static bool
+fill_hosts(const struct library *library, SPF_dns_rr_t *rr,
+    const struct token *token, const struct dns_answer *answer)
 {
-	if (kind == TOKEN_EXCHANGE || kind == TOKEN_ANY_EXCHANGE)
-		return DNS_MX;
-	if (kind == TOKEN_EXISTS)
-		return DNS_A;
-	return spf_address_type(e);
+	char text[TOKEN_SIZE];
+
+	(void)library;
+	for (size_t i = 0; i < answer->n; i++) {
+		int n = snprintf(text, sizeof text, "t%zu.%zu.%zu.x",
+		    token->number[0], token->number[1], i);
+		if (!add_reply(rr, text, (size_t)n + 1))
+			return false;
+	}
+	return true;
+}
+
+static bool
+fill_match(const struct library *library, SPF_dns_rr_t *rr,
+    const struct token *token, const struct dns_answer *answer)
+{
+	const struct spf_evaluation *e = library->e;
+
+	(void)answer;
+	return !e->programs[token->number[0]].matched ||
+	       add_reply(rr, client4, 4);
 }
 
 static SPF_dns_rr_t *
-answer_token(struct spf_evaluation *e, struct spf_token *token,
-    const char *name, ns_type type)
+lookup_term(struct library *library, const char *name, ns_type type,
+    const struct token *token, const struct spf_term *term)
 {
-	enum dns_type want = first_type(e, token->kind);
-	/* A token may move when tokens are added. */
-	enum spf_token_kind kind = token->kind;
-	struct span real = token->name;
-	const struct dns_answer *a =
-	    kind == TOKEN_PTR ? spf_ask_ptr(e) : spf_ask(e, real, want);
+	struct spf_evaluation *e = library->e;
 
-	if (kind != TOKEN_NAME && !count_void(e, a))
-		return reply(e, name, type, TRY_AGAIN);
-	if (kind == TOKEN_PTR)
-		return reply_found(e, name, type,
-		    spf_validated_name(e, real, false, a).len > 0);
-	if (spf_failed(a)) {
-		spf_temp(e, real);
-		return reply(e, name, type, TRY_AGAIN);
-	}
-	if (want == DNS_MX && a->n > SPF_NAMES_MAX) {
-		spf_perm(e, "more than 10 MX hosts at ", real);
-		return reply(e, name, type, TRY_AGAIN);
-	}
-	switch (kind) {
-	case TOKEN_EXCHANGE:
-		return reply_exchanges(e, name, a);
-	case TOKEN_EXISTS:
-	case TOKEN_ANY_ADDRESS:
-		return reply_found(e, name, type, a->n > 0);
-	case TOKEN_ANY_EXCHANGE:
-		return reply_found(e, name, type, any_exchange_address(e, a));
-	case TOKEN_ADDRESS:
-	case TOKEN_NAME:
-		return reply_addresses(e, name, type, token, a);
-	case TOKEN_DOMAIN:
-	case TOKEN_PTR:
-		break;
-	}
-	return reply(e, name, type, HOST_NOT_FOUND);
+	if (!spf_ask_term(e, token->number[0], token->number[1]))
+		return reply_end(library);
+	return reply(library, name, type,
+	    term->kind == SPF_A    ? fill_addresses
+	    : term->kind == SPF_MX ? fill_hosts
+				   : fill_match,
+	    token, e->programs[token->number[0]].answer);
 }
+
+static SPF_dns_rr_t *
+lookup_host(struct library *library, const char *name, ns_type type,
+    const struct token *token)
+{
+	const struct spf_program *program =
+	    &library->e->programs[token->number[0]];
+	const struct dns_answer *answer = NULL;
+
+	/* Hosts are asked while their term is the last one. */
+	if (program->last == token->number[1] &&
+	    token->number[2] < program->answer->n)
+		answer = spf_ask_host(
+		    library->e, token->number[0], token->number[2]);
+	return answer
+		   ? reply(library, name, type, fill_addresses, token, answer)
+		   : reply_end(library);
+}
+
+/* --- hooks -------------------------------------------------------------------- */
 
 static SPF_dns_rr_t *
 hook_lookup(
     SPF_dns_server_t *server, const char *name, ns_type type, int should_cache)
 {
-	struct spf_evaluation *e = server->hook;
-	struct spf_token *token = find_token(e, name);
+	struct library *library = server->hook;
+	struct token token = {0};
+	const struct spf_term *term =
+	    token_parse(name, &token) ? token_term(library->e, &token) : NULL;
 
 	(void)should_cache;
-	if (!token)
-		return reply(e, name, type, HOST_NOT_FOUND);
-	if (e->perm || !count_term(e, token) || !token_name(e, token))
-		return reply(e, name, type, TRY_AGAIN);
-	return answer_token(e, token, name, type);
-}
-
-/* --- records -------------------------------------------------------------------------- */
-
-/* The one record of a TXT answer; p NULL when there is none. */
-static struct span
-choose_record(struct spf_evaluation *e, const struct dns_answer *answer)
-{
-	struct span found = SPAN_NONE;
-
-	for (size_t i = 0; i < answer->n; i++) {
-		struct span text = answer->records[i].data;
-		if (!spf_record_claims(text))
-			continue;
-		if (found.p) {
-			spf_perm(e, "several SPF records", SPAN(""));
-			return SPAN_NONE;
-		}
-		found = text;
-	}
-	return found;
-}
-
-static bool
-matches_net(const struct spf_evaluation *e, const struct spf_term *term)
-{
-	return ip_in_net(&e->request->ip, &term->net);
-}
-
-/*
- * The client's own address, mapped: what a network that holds it is written
- * as. The library compares it whole.
- */
-static void
-add_client(struct spf_evaluation *e, struct buf *out)
-{
-	struct ip ip = e->request->ip;
-	char text[IP_TEXT_SIZE];
-
-	ip.bytes[0] ^= e->mask;
-	ip_format(&ip, text);
-	buf_printf(out, "ip%u:%s", ip.family, text);
-}
-
-static void
-add_host_term(struct spf_evaluation *e, struct spf_program *program, size_t i,
-    struct buf *out)
-{
-	const struct spf_term *term = &program->record.terms.v[i];
-	bool six = e->request->ip.family == 6;
-	bool zero = (six ? term->cidr6 : term->cidr4) == 0;
-	bool mx = term->kind == SPF_MX;
-	enum spf_token_kind kind =
-	    zero ? (mx ? TOKEN_ANY_EXCHANGE : TOKEN_ANY_ADDRESS)
-		 : (mx ? TOKEN_EXCHANGE : TOKEN_ADDRESS);
-	unsigned number = add_token(e, kind, term->domain, program);
-
-	program->tokens[i] = number;
-	if (zero)
-		buf_printf(out, "exists:t%u.x", number);
-	else if (six)
-		buf_printf(
-		    out, "%s:t%u.x//%u", mx ? "mx" : "a", number, term->cidr6);
-	else
-		buf_printf(
-		    out, "%s:t%u.x/%u", mx ? "mx" : "a", number, term->cidr4);
-}
-
-/* Writes one term; false when nothing behind it can be reached. */
-static bool
-add_term(struct spf_evaluation *e, struct spf_program *program, size_t i,
-    struct buf *out)
-{
-	static const enum spf_token_kind kinds[] = {
-	    [SPF_INCLUDE] = TOKEN_DOMAIN,
-	    [SPF_PTR] = TOKEN_PTR,
-	    [SPF_EXISTS] = TOKEN_EXISTS,
-	};
-	const struct spf_term *term = &program->record.terms.v[i];
-	bool net = term->kind == SPF_IP4 || term->kind == SPF_IP6;
-
-	/* A network without the client never matches: not written at all. */
-	if (net && !matches_net(e, term))
-		return true;
-	buf_printf(out, " %c", term->qualifier);
-	switch (term->kind) {
-	case SPF_ALL:
-		buf_add_str(out, "all");
-		return false;
-	case SPF_IP4:
-	case SPF_IP6:
-		add_client(e, out);
-		return false;
-	case SPF_A:
-	case SPF_MX:
-		add_host_term(e, program, i, out);
-		return true;
-	case SPF_INCLUDE:
-	case SPF_PTR:
-	case SPF_EXISTS:
-		break;
-	}
-	program->tokens[i] =
-	    add_token(e, kinds[term->kind], term->domain, program);
-	buf_printf(out, "%s:t%u.x",
-	    term->kind == SPF_INCLUDE ? "include" : "exists",
-	    program->tokens[i]);
-	return true;
-}
-
-/* The text for the library. */
-static struct span
-write_program(struct spf_evaluation *e, struct spf_program *program)
-{
-	const struct spf_record *record = &program->record;
-	unsigned before = (unsigned)e->tokens.n;
-	bool open = true;
-	struct buf out;
-
-	buf_init(&out, e->arena, SPF_RECORD_MAX);
-	buf_add_str(&out, "v=spf1");
-	for (size_t i = 0; open && i < record->terms.n && !e->perm; i++) {
-		open = add_term(e, program, i, &out);
-		/* The library counts terms in a byte; the eleventh that asks
-		 * DNS ends the evaluation, so none behind it is reached. */
-		if (e->tokens.n - before > SPF_TERMS_MAX)
-			open = false;
-	}
-	/* Redirect counts only where nothing matched, wherever it stands. */
-	if (open && record->redirect.p) {
-		unsigned number =
-		    add_token(e, TOKEN_DOMAIN, record->redirect, program);
-		program->tokens[record->terms.n] = number;
-		buf_printf(&out, " redirect=t%u.x", number);
-	}
-	if (buf_failed(&out))
-		spf_perm(e, "record too long", SPAN(""));
-	return buf_span(&out);
-}
-
-/* Fetches and reads the record of a token's domain. */
-static SPF_errcode_t
-load(struct spf_evaluation *e, unsigned number, struct span *ret_text)
-{
-	struct spf_token *token = &e->tokens.v[number];
-	bool first = number == 0;
-	struct span problem;
-
-	if (!first && !count_term(e, token))
-		return SPF_E_BIG_DNS;
-	if (!token_name(e, token))
-		return SPF_E_SYNTAX;
-	struct span domain = token->name;
-	const struct dns_answer *answer = spf_ask(e, domain, DNS_TXT);
-	if (spf_failed(answer)) {
-		spf_temp(e, domain);
-		return SPF_E_DNS_ERROR;
-	}
-	struct span text = choose_record(e, answer);
-	if (e->perm)
-		return SPF_E_MULTIPLE_RECORDS;
-	if (!text.p) {
-		e->none = first;
-		if (!first)
-			spf_perm(e, "no SPF record at ", domain);
-		return SPF_E_NOT_SPF;
-	}
-	struct spf_program *program = arena_zalloc(e->arena, sizeof *program);
-	if (!program)
-		return SPF_E_NO_MEMORY;
-	program->domain = domain;
-	if (spf_record_parse(&program->record, text, e->arena, &problem)) {
-		spf_perm(e, "bad term: ", problem);
-		return SPF_E_SYNTAX;
-	}
-	program->tokens = arena_calloc(
-	    e->arena, program->record.terms.n + 1, sizeof(unsigned));
-	if (!program->tokens)
-		return SPF_E_NO_MEMORY;
-	token->loaded = program;
-	*ret_text = write_program(e, program);
-	return e->perm ? SPF_E_SYNTAX : SPF_E_SUCCESS;
+	if (term && token.n == 2)
+		return lookup_term(library, name, type, &token, term);
+	if (term && term->kind == SPF_MX)
+		return lookup_host(library, name, type, &token);
+	spf_temp(library->e, "libspf2 asked for ", span_of(name));
+	return reply_end(library);
 }
 
 static SPF_errcode_t
 hook_get_spf(SPF_server_t *server, SPF_request_t *request,
     SPF_response_t *response, SPF_record_t **ret)
 {
-	struct spf_evaluation *e = server->resolver->hook;
-	struct spf_token *token = find_token(e, request->cur_dom);
-	struct span text;
+	struct library *library = server->resolver->hook;
+	struct spf_evaluation *e = library->e;
+	struct token token = {0};
+	size_t from = SPF_NO_TERM, i = 0;
 
-	if (e->perm || !token)
-		return SPF_E_SYNTAX;
-	SPF_errcode_t rc = load(e, (unsigned)(token - e->tokens.v), &text);
-	if (rc != SPF_E_SUCCESS)
-		return rc;
-	return SPF_record_compile(server, response, ret, text.p);
+	if (!token_parse(request->cur_dom, &token))
+		return SPF_E_INTERNAL_ERROR;
+	if (token.n == 2 && token_term(e, &token)) {
+		from = token.number[0];
+		i = token.number[1];
+	} else if (token.n != 1 || e->n_programs) {
+		return SPF_E_INTERNAL_ERROR;
+	}
+	if (!spf_load(e, from, i))
+		return e->temp ? SPF_E_DNS_ERROR : SPF_E_NOT_SPF;
+	const char *text = write_text(e);
+	if (!text) {
+		spf_temp(e, "out of memory", SPAN(""));
+		return SPF_E_DNS_ERROR;
+	}
+	return SPF_record_compile(server, response, ret, text);
 }
 
-/* --- the library ---------------------------------------------------------------------- */
+/* --- one evaluation ----------------------------------------------------------- */
 
 static enum spf_result
 result_of(const struct spf_evaluation *e, SPF_result_t result)
@@ -463,6 +396,8 @@ result_of(const struct spf_evaluation *e, SPF_result_t result)
 		return SPF_PERMERROR;
 	if (e->none)
 		return SPF_NONE;
+	if (e->temp)
+		return SPF_TEMPERROR;
 	switch (result) {
 	case SPF_RESULT_NEUTRAL:
 		return SPF_NEUTRAL;
@@ -473,68 +408,95 @@ result_of(const struct spf_evaluation *e, SPF_result_t result)
 	case SPF_RESULT_SOFTFAIL:
 		return SPF_SOFTFAIL;
 	case SPF_RESULT_NONE:
-		return SPF_NONE;
 	case SPF_RESULT_TEMPERROR:
-		return SPF_TEMPERROR;
-	case SPF_RESULT_INVALID:
 	case SPF_RESULT_PERMERROR:
+	case SPF_RESULT_INVALID:
 		break;
 	}
-	return e->temp || arena_failed(e->arena) ? SPF_TEMPERROR
-						 : SPF_PERMERROR;
+	/* Our hooks say why there is no result; without them it was memory. */
+	return SPF_TEMPERROR;
 }
 
-static void
-set_client(const struct spf_evaluation *e, SPF_request_t *request)
+static bool
+set_request(struct library *library, SPF_request_t *request)
 {
-	uint8_t bytes[16];
+	const struct ip *ip = &library->e->request->ip;
 	struct in_addr v4;
 	struct in6_addr v6;
 
-	memcpy(bytes, e->request->ip.bytes, sizeof bytes);
-	bytes[0] ^= e->mask;
-	if (e->request->ip.family == 4) {
-		memcpy(&v4, bytes, sizeof v4);
-		SPF_request_set_ipv4(request, v4);
-	} else {
-		memcpy(&v6, bytes, sizeof v6);
+	for (size_t i = 0; i < sizeof library->flip; i++)
+		library->flip[i] =
+		    ip->bytes[i] ^ (ip->family == 6 ? client6 : client4)[i];
+	memcpy(&v4, client4, sizeof v4);
+	memcpy(&v6, client6, sizeof v6);
+	if (ip->family == 6)
 		SPF_request_set_ipv6(request, v6);
+	else
+		SPF_request_set_ipv4(request, v4);
+	return SPF_request_set_helo_dom(request, "t0.x") == SPF_E_SUCCESS &&
+	       SPF_request_set_env_from(request, "u@t0.x") == 0;
+}
+
+/* False when it jumped out; then `*response` cannot be told from garbage. */
+static bool
+query(SPF_request_t *request, SPF_response_t **response)
+{
+	jmp_buf here;
+
+	way_out = &here;
+	if (setjmp(here) == 0) {
+		(void)SPF_request_query_mailfrom(request, response);
+		way_out = NULL;
+		return true;
 	}
+	way_out = NULL;
+	return false;
+}
+
+static SPF_result_t
+run(struct library *library, SPF_request_t *request)
+{
+	SPF_response_t *response = NULL;
+	SPF_result_t result = SPF_RESULT_INVALID;
+
+	if (!set_request(library, request) || !query(request, &response))
+		return SPF_RESULT_INVALID;
+	if (response) {
+		result = SPF_response_result(response);
+		SPF_response_free(response);
+	}
+	return result;
 }
 
 enum spf_result
 spf_evaluate(struct spf_evaluation *e)
 {
-	SPF_dns_server_t hooks = {
-	    .lookup = hook_lookup,
-	    .get_spf = hook_get_spf,
-	    .name = "assay",
-	    .hook = e,
+	struct library library = {
+	    .hooks = {.lookup = hook_lookup,
+		.get_spf = hook_get_spf,
+		.name = "assay",
+		.hook = &library},
+	    .e = e,
 	};
+	SPF_result_t result = SPF_RESULT_INVALID;
 
-	e->hooks = &hooks;
-	SPF_server_t *server = SPF_server_new_dns(&hooks, 0);
-	SPF_request_t *request = server ? SPF_request_new(server) : NULL;
-	SPF_response_t *response = NULL;
-	enum spf_result result = SPF_TEMPERROR;
-
-	if (request && SPF_server_set_rec_dom(server, "r.x") == SPF_E_SUCCESS) {
-		/* Our own limits come first. */
-		server->max_dns_mech = 1000;
-		server->max_dns_mx = 1000;
-		server->max_dns_ptr = 1000;
-		set_client(e, request);
-		if (SPF_request_set_helo_dom(request, "t0.x") ==
-			SPF_E_SUCCESS &&
-		    SPF_request_set_env_from(request, "u@t0.x") == 0) {
-			(void)SPF_request_query_mailfrom(request, &response);
-			result = result_of(e,
-			    response ? response->result : SPF_RESULT_INVALID);
-		}
+	if (pthread_once(&once, prepare) || !prototype) {
+		spf_temp(e, "out of memory", SPAN(""));
+		return SPF_TEMPERROR;
 	}
-	SPF_response_free(response);
-	SPF_request_free(request);
-	if (server)
-		SPF_server_free(server);
-	return result;
+	SPF_server_t server = *prototype;
+	server.resolver = &library.hooks;
+	SPF_request_t *request = SPF_request_new(&server);
+	library.spare =
+	    SPF_dns_rr_new_init(&library.hooks, NULL, ns_t_a, 0, TRY_AGAIN);
+	if (request && library.spare)
+		result = run(&library, request);
+	if (request)
+		SPF_request_free(request);
+	if (library.spare)
+		SPF_dns_rr_free(library.spare);
+	enum spf_result mine = result_of(e, result);
+	if (mine == SPF_TEMPERROR && !e->problem.p)
+		e->problem = SPAN("no result of libspf2");
+	return mine;
 }

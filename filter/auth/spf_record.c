@@ -1,80 +1,21 @@
 #include "filter/auth/spf_record.h"
 
+#include <arpa/inet.h>
+#include <stdlib.h>
+
 #include "filter/auth/macro.h"
+#include "filter/auth/spf.h"
+#include "filter/base/buf.h"
 
 /*
  * The grammar of SPF records, strictly: what is not in the ABNF is a permerror.
- * What leaves this file is numbers and views, from which spf.c writes text of
- * its own for the library.
+ * One pass, word by word; every word is checked, but only terms that can be
+ * reached are kept, so a record of 64 KB does not become many times its size
+ * in the cache. What leaves this file is numbers and views, from which
+ * spf_library.c writes text of its own for the library.
  */
 
-bool
-spf_record_claims(struct span text)
-{
-	return span_casestarts(text, SPAN("v=spf1")) &&
-	       (text.len == 6 || text.p[6] == ' ');
-}
-
-/* --- domain-spec -------------------------------------------------------------------- */
-
-/* toplabel: letters, digits and inner hyphens, not digits alone. */
-static bool
-is_toplabel(struct span label)
-{
-	bool letter = false;
-
-	if (!label.len || !ascii_is_alnum(label.p[0]) ||
-	    !ascii_is_alnum(label.p[label.len - 1]))
-		return false;
-	for (size_t i = 0; i < label.len; i++) {
-		if (!ascii_is_alnum(label.p[i]) && label.p[i] != '-')
-			return false;
-		letter |= !ascii_is_digit(label.p[i]);
-	}
-	return letter;
-}
-
-/* Offset behind the last macro, 0 when there is none. */
-static size_t
-last_macro_end(struct span spec)
-{
-	size_t end = 0;
-
-	for (size_t i = 0; i + 1 < spec.len; i++) {
-		if (spec.p[i] != '%')
-			continue;
-		if (spec.p[i + 1] != '{') {
-			i++;
-			end = i + 1;
-			continue;
-		}
-		size_t close = span_find_char(span_skip(spec, i), '}');
-		if (close == SPAN_NPOS)
-			return end;
-		i += close;
-		end = i + 1;
-	}
-	return end;
-}
-
-/* macro-string domain-end, with domain-end a macro or "." toplabel ["."]. */
-static bool
-is_domain_spec(struct span spec)
-{
-	if (!spec.len || !macro_valid(spec, false))
-		return false;
-	size_t macro = last_macro_end(spec);
-	if (macro == spec.len)
-		return spec.p[spec.len - 1] ==
-		       '}'; /* %% and the like are none */
-	if (spec.p[spec.len - 1] == '.')
-		spec.len--;
-	size_t dot = span_rfind_char(spec, '.');
-	return dot != SPAN_NPOS && dot >= macro && spec.len > dot + 1 &&
-	       is_toplabel(span_skip(spec, dot + 1));
-}
-
-/* --- numbers ------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------ */
 
 /* "0" or digits without a leading zero, at most `most`. */
 static bool
@@ -89,83 +30,69 @@ cidr_number(struct span text, unsigned most, uint8_t *ret)
 	return true;
 }
 
-/* Length of the digits at the end of `text`. */
-static size_t
-final_digits(struct span text)
-{
-	size_t n = 0;
-
-	while (n < text.len && ascii_is_digit(text.p[text.len - 1 - n]))
-		n++;
-	return n;
-}
-
-/* Takes [ip4-cidr] ["/" ip6-cidr] off the end of `*rest`. */
+/* Takes `slashes` and a number off the end of `*s`; false when it is bad. */
 static bool
-take_dual_cidr(struct span *rest, struct spf_term *term)
+take_cidr(struct span *s, struct span slashes, unsigned most, uint8_t *ret)
 {
-	struct span s = *rest;
-	size_t n = final_digits(s);
+	size_t n = s->len;
 
-	term->cidr4 = 32;
-	term->cidr6 = 128;
-	if (n && s.len >= n + 2 && s.p[s.len - n - 1] == '/' &&
-	    s.p[s.len - n - 2] == '/') {
-		if (!cidr_number(span_skip(s, s.len - n), 128, &term->cidr6))
-			return false;
-		s.len -= n + 2;
-		n = final_digits(s);
-	}
-	if (n && s.len >= n + 1 && s.p[s.len - n - 1] == '/') {
-		if (!cidr_number(span_skip(s, s.len - n), 32, &term->cidr4))
-			return false;
-		s.len -= n + 1;
-	}
-	*rest = s;
+	while (n > 0 && ascii_is_digit(s->p[n - 1]))
+		n--;
+	struct span before = span_head(*s, n);
+	if (n == s->len || !span_ends(before, slashes))
+		return true; /* there is none */
+	if (!cidr_number(span_skip(*s, n), most, ret))
+		return false;
+	s->len = n - slashes.len;
 	return true;
 }
 
-/* --- mechanisms --------------------------------------------------------------------- */
-
-/* [":" domain-spec] [dual-cidr]; `rest` is what follows the name. */
+/* Takes [ip4-cidr-length] ["/" ip6-cidr-length] off the end of `*rest`. */
 static bool
-parse_host(struct span rest, bool cidr, struct spf_term *term)
+take_dual_cidr(struct span *rest, struct spf_term *term)
 {
-	if (cidr && !take_dual_cidr(&rest, term))
-		return false;
-	if (!rest.len)
-		return true;
-	if (rest.p[0] != ':')
-		return false;
-	term->domain = span_skip(rest, 1);
-	return is_domain_spec(term->domain);
+	term->cidr4 = 32;
+	term->cidr6 = 128;
+	return take_cidr(rest, SPAN("//"), 128, &term->cidr6) &&
+	       take_cidr(rest, SPAN("/"), 32, &term->cidr4);
 }
 
+/* --- mechanisms --------------------------------------------------------------- */
+
+/* [":" domain-spec]; `rest` is what follows the name. */
+static bool
+parse_domain(struct span rest, struct spf_term *term)
+{
+	term->domain = SPAN_NONE;
+	if (!rest.len)
+		return true;
+	term->domain = span_skip(rest, 1);
+	return rest.p[0] == ':' && macro_is_domain_spec(term->domain);
+}
+
+static bool
+parse_host(struct span rest, struct spf_term *term)
+{
+	return take_dual_cidr(&rest, term) && parse_domain(rest, term);
+}
+
+/* ":" network [cidr]; inet_pton() takes neither leading zeros nor scopes. */
 static bool
 parse_ip(struct span rest, struct spf_term *term)
 {
 	bool four = term->kind == SPF_IP4;
-	struct span bits, addr;
+	struct ip_net net = {
+	    .ip.family = four ? 4 : 6, .bits = four ? 32 : 128};
+	struct span bits = span_skip(rest, 1);
+	char address[IP_TEXT_SIZE];
 
-	if (!rest.len || rest.p[0] != ':')
+	if (!rest.len || rest.p[0] != ':' ||
+	    !span_copy(span_cut(&bits, '/'), address, sizeof address) ||
+	    inet_pton(four ? AF_INET : AF_INET6, address, net.ip.bytes) != 1)
 		return false;
-	bits = span_skip(rest, 1);
-	addr = span_cut(&bits, '/');
-	term->net.bits = four ? 32 : 128;
-	if (bits.p && !cidr_number(bits, four ? 32 : 128, &term->net.bits))
+	if (bits.p && !cidr_number(bits, net.bits, &net.bits))
 		return false;
-	if (span_find_any(addr, "%") != SPAN_NPOS ||
-	    span_casestarts(addr, SPAN("ipv6:")) ||
-	    (span_find_char(addr, ':') == SPAN_NPOS) != four)
-		return false;
-	if (ip_parse(addr, &term->net.ip))
-		return false;
-	if (four)
-		return term->net.ip.family == 4;
-	/* A mapped network is an IPv4 network: clients are turned so too. */
-	if (term->net.ip.family == 4)
-		term->net.bits =
-		    term->net.bits >= 96 ? (uint8_t)(term->net.bits - 96) : 0;
+	term->net = net;
 	return true;
 }
 
@@ -194,12 +121,14 @@ parse_arguments(struct span rest, struct spf_term *term)
 		return parse_ip(rest, term);
 	case SPF_A:
 	case SPF_MX:
-		return parse_host(rest, true, term);
+		return parse_host(rest, term);
 	case SPF_PTR:
-		return parse_host(rest, false, term);
+		return parse_domain(rest, term);
 	case SPF_INCLUDE:
 	case SPF_EXISTS:
-		return rest.len && parse_host(rest, false, term);
+		return rest.len && parse_domain(rest, term);
+	case SPF_REDIRECT:
+		break;
 	}
 	return false;
 }
@@ -208,10 +137,11 @@ static bool
 parse_mechanism(struct span word, struct spf_term *term)
 {
 	struct span rest = word;
+	char first = rest.p[0];
 
 	*term = (struct spf_term){.qualifier = '+', .text = word};
-	if (strchr("+-~?", rest.p[0])) {
-		term->qualifier = rest.p[0];
+	if (first == '+' || first == '-' || first == '~' || first == '?') {
+		term->qualifier = first;
 		rest = span_skip(rest, 1);
 	}
 	struct span name = span_head(rest, span_find_any(rest, ":/"));
@@ -224,7 +154,32 @@ parse_mechanism(struct span word, struct spf_term *term)
 	return false;
 }
 
-/* --- modifiers ---------------------------------------------------------------------- */
+bool
+spf_term_asks(const struct spf_term *term)
+{
+	return term->kind != SPF_ALL && term->kind != SPF_IP4 &&
+	       term->kind != SPF_IP6;
+}
+
+/* --- records ------------------------------------------------------------------ */
+
+struct reader {
+	struct spf_record *record;
+	struct buf terms;         /* array of struct spf_term, on the heap */
+	struct spf_term redirect; /* text.p NULL: none */
+	unsigned asking;          /* terms that ask DNS */
+	bool closed;              /* nothing behind can be reached */
+};
+
+static void
+keep(struct reader *r, const struct spf_term *term)
+{
+	if (r->closed)
+		return;
+	buf_add(&r->terms, term, sizeof *term);
+	r->asking += spf_term_asks(term);
+	r->closed = term->kind == SPF_ALL || r->asking > SPF_TERMS_MAX;
+}
 
 /* Length of a modifier's name when the word is one, else 0. */
 static size_t
@@ -234,67 +189,145 @@ modifier_name(struct span word)
 
 	if (!ascii_is_alpha(word.p[0]))
 		return 0;
-	while (n < word.len && (ascii_is_alnum(word.p[n]) ||
-				   (word.p[n] && strchr("-_.", word.p[n]))))
+	while (n < word.len && (ascii_is_alnum(word.p[n]) || word.p[n] == '-' ||
+				   word.p[n] == '_' || word.p[n] == '.'))
 		n++;
 	return n < word.len && word.p[n] == '=' ? n : 0;
 }
 
 static bool
-parse_modifier(struct spf_record *record, struct span word, size_t name_len)
+parse_modifier(struct reader *r, struct span word, size_t name_len)
 {
 	struct span name = span_head(word, name_len);
 	struct span value = span_skip(word, name_len + 1);
-	struct span *to = span_caseis(name, "redirect") ? &record->redirect
-			  : span_caseis(name, "exp")    ? &record->exp
-							: NULL;
 
-	if (!to)
-		return macro_valid(value, false);
-	if (to->p || !is_domain_spec(value))
-		return false; /* section 6: at most once each */
-	*to = value;
-	return true;
+	/* Section 6: redirect and exp at most once each. */
+	if (span_caseis(name, "redirect")) {
+		if (r->redirect.text.p || !macro_is_domain_spec(value))
+			return false;
+		r->redirect = (struct spf_term){.kind = SPF_REDIRECT,
+		    .qualifier = '?',
+		    .text = word,
+		    .domain = value};
+		return true;
+	}
+	if (span_caseis(name, "exp")) {
+		if (r->record->exp.p || !macro_is_domain_spec(value))
+			return false;
+		r->record->exp = value;
+		return true;
+	}
+	return macro_valid(value, false);
 }
 
-static int
-parse_word(struct spf_record *record, struct span word, struct arena *arena)
+static bool
+parse_word(struct reader *r, struct span word)
 {
 	size_t name_len = modifier_name(word);
 	struct spf_term term;
 
 	if (name_len)
-		return parse_modifier(record, word, name_len) ? 0 : ERR_SYNTAX;
-	if (!parse_mechanism(word, &term) ||
-	    record->terms.n >= SPF_RECORD_TERMS_MAX)
-		return ERR_SYNTAX;
-	struct spf_term *to = VEC_PUSH(arena, &record->terms);
-	if (!to)
-		return ERR_NOMEM;
-	*to = term;
-	return 0;
+		return parse_modifier(r, word, name_len);
+	if (!parse_mechanism(word, &term))
+		return false;
+	keep(r, &term);
+	return true;
 }
 
-int
-spf_record_parse(struct spf_record *ret, struct span text, struct arena *arena,
-    struct span *ret_problem)
+/* Section 4.5: "v=spf1", then a blank or the end. */
+static bool
+claims(struct span text)
 {
-	struct spf_record record = {0};
-	struct span rest = span_skip(text, 6);
+	return span_casestarts(text, SPAN("v=spf1")) &&
+	       (text.len == 6 || text.p[6] == ' ');
+}
 
-	*ret_problem = span_head(text, 40);
-	if (text.len > SPF_RECORD_MAX)
-		return ERR_SYNTAX;
+/* All words; then redirect, which counts only where nothing matched. */
+static bool
+parse_words(struct reader *r, struct span rest)
+{
 	while (rest.p) {
 		struct span word = span_cut(&rest, ' ');
 		if (!word.len)
 			continue;
-		int rc = parse_word(&record, word, arena);
-		if (rc) {
-			*ret_problem = word;
-			return rc;
+		if (!parse_word(r, word)) {
+			r->record->bad = word;
+			return false;
 		}
 	}
-	*ret = record;
+	if (r->redirect.text.p)
+		keep(r, &r->redirect);
+	return true;
+}
+
+int
+spf_record_parse(struct spf_record *ret, struct span text)
+{
+	struct reader r = {.record = ret};
+
+	*ret = (struct spf_record){.state = SPF_RECORD_NONE};
+	if (!claims(text))
+		return 0;
+	buf_init(&r.terms, NULL, SIZE_MAX / 2);
+	bool good = parse_words(&r, span_skip(text, 6));
+	if (!good || buf_failed(&r.terms)) {
+		int rc = buf_failed(&r.terms) ? ERR_NOMEM : 0;
+		buf_done(&r.terms);
+		ret->state = SPF_RECORD_BAD;
+		return rc;
+	}
+	ret->state = SPF_RECORD_GOOD;
+	ret->terms = (struct spf_term *)(void *)r.terms.p;
+	ret->n = r.terms.len / sizeof *ret->terms;
 	return 0;
+}
+
+void
+spf_record_done(struct spf_record *record)
+{
+	free(record->terms);
+	record->terms = NULL;
+}
+
+/* --- on the cached answer ----------------------------------------------------- */
+
+static const char form_kind = 0;
+
+static void
+drop_form(void *form)
+{
+	spf_record_done(form);
+	free(form);
+}
+
+static void *
+make_form(const struct dns_answer *answer, void *arg)
+{
+	struct spf_record *record = calloc(1, sizeof *record);
+	struct span text = SPAN_NONE;
+
+	(void)arg;
+	if (!record)
+		return NULL;
+	record->state = SPF_RECORD_NONE;
+	for (size_t i = 0; i < answer->n; i++) {
+		if (!claims(answer->records[i].data))
+			continue;
+		if (text.p) {
+			record->state = SPF_RECORD_SEVERAL;
+			return record;
+		}
+		text = answer->records[i].data;
+	}
+	if (text.p && spf_record_parse(record, text)) {
+		free(record);
+		return NULL;
+	}
+	return record;
+}
+
+const struct spf_record *
+spf_record_of(const struct dns_answer *answer)
+{
+	return dns_parsed(answer, &form_kind, make_form, drop_form, NULL);
 }

@@ -1,10 +1,9 @@
 #ifndef FILTER_AUTH_SPF_RECORD_H
 #define FILTER_AUTH_SPF_RECORD_H
 
-#include "filter/base/arena.h"
 #include "filter/base/ip.h"
 #include "filter/base/span.h"
-#include "filter/base/vec.h"
+#include "filter/dns/dns.h"
 
 /* SPF records read by the letter of RFC 7208 section 12. */
 enum spf_kind {
@@ -16,34 +15,57 @@ enum spf_kind {
 	SPF_IP4,
 	SPF_IP6,
 	SPF_EXISTS,
+	SPF_REDIRECT,
 };
 
 struct spf_term {
 	enum spf_kind kind;
-	char qualifier; /* '+', '-', '~', '?' */
-	struct span
-	    domain; /* domain-spec, unexpanded; p NULL: the current one */
-	struct ip_net net;    /* ip4, ip6; as written, not mapped */
+	char qualifier;       /* '+', '-', '~', '?' */
 	uint8_t cidr4, cidr6; /* a, mx: 32 and 128 when not given */
 	struct span text;     /* as in the record */
+	union {
+		/* domain-spec, unexpanded; p NULL: the record's own domain */
+		struct span domain;
+		/* ip4, ip6: as written; a mapped one is IPv6 and holds no
+		 * client (an IPv4-mapped client is IPv4 here). */
+		struct ip_net net;
+	};
 };
 
+enum spf_record_state {
+	SPF_RECORD_GOOD,
+	SPF_RECORD_NONE,    /* the text does not claim to be one (4.5) */
+	SPF_RECORD_SEVERAL, /* more than one text does */
+	SPF_RECORD_BAD,     /* syntax: a permerror */
+};
+
+/* All spans are views of the text that was read. */
 struct spf_record {
-	struct spf_terms VEC(struct spf_term) terms;
-	struct span redirect, exp; /* domain-specs; p NULL: none */
+	enum spf_record_state state;
+	struct span bad; /* BAD: the first word that is no term */
+	/*
+	 * What can be reached, in order of evaluation: nothing behind `all` or
+	 * behind the eleventh term that asks DNS; redirect last.
+	 */
+	size_t n;
+	struct spf_term *terms;
+	struct span exp; /* domain-spec; p NULL: none */
 };
 
-#define SPF_RECORD_TERMS_MAX 2000
-#define SPF_RECORD_MAX ((size_t)64 * 1024)
-
-/* True for a text that claims to be an SPF record (section 4.5). */
-bool spf_record_claims(struct span text);
+/* True for a term that counts for the limit of section 4.6.4. */
+bool spf_term_asks(const struct spf_term *term);
 
 /*
- * Reads a record that claims to be one. ERR_SYNTAX: a permerror, with the
- * offending term in *ret_problem. All spans are views of `text`.
+ * Reads one text; `ret` is to be given to spf_record_done(). ERR_NOMEM is the
+ * only error: what is wrong with the text is in the state.
  */
-int spf_record_parse(struct spf_record *ret, struct span text,
-    struct arena *arena, struct span *ret_problem) MUST_USE;
+int spf_record_parse(struct spf_record *ret, struct span text) MUST_USE;
+void spf_record_done(struct spf_record *record);
+
+/*
+ * The record among the texts of a TXT answer, read once as long as the answer
+ * is cached. Lives as the answer does. NULL when memory is short.
+ */
+const struct spf_record *spf_record_of(const struct dns_answer *answer);
 
 #endif
