@@ -19,8 +19,8 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/macro.c \
 	filter/auth/macro.h \
 	filter/auth/spf.c \
-	filter/auth/spf_eval.c \
 	filter/auth/spf.h \
+	filter/auth/spf_eval.c \
 	filter/auth/spf_internal.h \
 	filter/auth/spf_library.c \
 	filter/auth/spf_record.c \
