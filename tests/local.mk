@@ -24,6 +24,8 @@ tests_lib_libreplay_a_SOURCES = tests/lib/replay.c
 endif
 
 include tests/unit/local.mk
+include tests/scenario/local.mk
+include tests/milter/local.mk
 include tests/bench/local.mk
 include tests/contract/local.mk
 include tests/fuzz/local.mk
