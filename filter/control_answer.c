@@ -153,7 +153,8 @@ status_json(struct daemon *daemon)
 	struct snapshot *snapshot = daemon_snapshot(daemon);
 	const struct settings *settings = &snapshot->settings;
 	bool enforce = settings->policies[POLICY_DEFAULT].mode == MODE_ENFORCE;
-	json_t *status = json_pack("{s:s, s:I, s:I, s:I, s:s%, s:s%, s:s, s:I}",
+	json_t *status = json_pack(
+	    "{s:b, s:s, s:I, s:I, s:I, s:s%, s:s%, s:s, s:I}", "ok", 1,
 	    "version", PACKAGE_VERSION, "pid", (json_int_t)getpid(), "started",
 	    (json_int_t)stats->started, "uptime",
 	    (json_int_t)(clock_wall() - stats->started), "node",

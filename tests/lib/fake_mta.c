@@ -96,8 +96,7 @@ change_header(void *ctx, const char *name, unsigned nth, const char *value)
 	if (fake->refuse)
 		return ERR_STATE;
 	if (value)
-		buf_printf(
-		    &fake->said, "change %s %u:%s\n", name, nth, value);
+		buf_printf(&fake->said, "change %s %u:%s\n", name, nth, value);
 	else
 		buf_printf(&fake->said, "remove %s %u\n", name, nth);
 	return 0;

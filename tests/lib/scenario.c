@@ -36,6 +36,7 @@ struct play {
 	struct daemon daemon;
 	struct fake_mta mta;
 	struct session *session;
+	struct session *other; /* that takes up a place */
 	enum answer answer;
 	struct buf log;
 	size_t inserts; /* where `said` began, for expect */
@@ -370,8 +371,7 @@ want_count(struct play *p, struct span args)
 	args = span_trim_left(args);
 	if (span_to_u64(number, &want))
 		want = UINT64_MAX;
-	for (size_t at = 0;
-	     (at = span_find(text, args, at)) != SPAN_NPOS; at++)
+	for (size_t at = 0; (at = span_find(text, args, at)) != SPAN_NPOS; at++)
 		n++;
 	if (n != want) {
 		fail(p, "another count", args);
@@ -466,6 +466,16 @@ do_close(struct play *p)
 	p->session = NULL;
 }
 
+static void
+do_occupy(struct play *p)
+{
+	struct mta mta = fake_mta_mta(&p->mta, p->can);
+
+	open_daemon(p);
+	p->other = session_new(&p->daemon, &mta);
+	(void)session_connect(p->other, "other.example", NULL);
+}
+
 static bool
 do_setup(struct play *p, struct span verb, struct span args)
 {
@@ -509,6 +519,8 @@ do_dialogue(struct play *p, struct span verb, struct span args)
 		session_abort(p->session);
 	else if (span_is(verb, "close"))
 		do_close(p);
+	else if (span_is(verb, "occupy"))
+		do_occupy(p);
 	else
 		return false;
 	return true;
@@ -550,8 +562,7 @@ begin(struct play *p)
 }
 
 static int
-remove_one(
-    const char *path, const struct stat *st, int type, struct FTW *where)
+remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	(void)st;
 	(void)type;
@@ -563,6 +574,7 @@ static void
 end(struct play *p)
 {
 	do_close(p);
+	session_free(p->other);
 	if (p->open)
 		daemon_close(&p->daemon);
 	fake_mta_done(&p->mta);
@@ -617,8 +629,8 @@ main(int argc, char **argv)
 		return 1;
 	for (size_t i = 0; argc == 1 && i < n; i++) {
 		const char *name = arena_cstr(arena, names[i]);
-		run_file(arena_cstr(arena,
-			     arena_printf(arena, "%s/%s", folder, name)),
+		run_file(arena_cstr(
+			     arena, arena_printf(arena, "%s/%s", folder, name)),
 		    name);
 	}
 	int status = tap_done();

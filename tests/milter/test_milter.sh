@@ -1,0 +1,9 @@
+#!/bin/sh
+# The daemon over real sockets (test_milter.py), where a Python is there.
+for python in /usr/bin/python3 python3; do
+	if "$python" -c 'import socket, struct, threading' 2>/dev/null; then
+		exec "$python" -B "$srcdir/tests/milter/test_milter.py" \
+			./assayd
+	fi
+done
+echo "1..0 # SKIP no python3"
