@@ -9,19 +9,23 @@
 struct html_link {
 	struct span url;    /* as written, entities decoded, trimmed, <= 8192 */
 	struct span target; /* resolved against <base> */
-	struct span tag;    /* "a", "img", ... */
-	struct span text;   /* anchor text */
-	bool hidden;        /* inside invisible text */
+	struct span tag;    /* "a", "img", ... lower case */
+	struct span text;   /* anchor text, <= 4096 bytes */
+	bool hidden;        /* inside text that a reader does not see */
+	bool odd;    /* SpamAssassin does not see it: broken tag, SVG, ... */
+	bool narrow; /* no character above U+00FF, and the markup was ASCII:
+			Perl has single bytes for what is UTF-8 here */
 };
 
 struct html {
 	struct span
-	    text; /* SpamAssassin's rendering, invisible text included */
+	    text; /* SpamAssassin's rendering, UTF-8, hidden text included */
 	struct span visible; /* what a reader sees */
 	struct html_links VEC(struct html_link) links;
 	struct span title;
-	unsigned tags; /* number of tags */
+	unsigned tags; /* number of start and end tags */
 	size_t invisible_bytes;
+	bool narrow;    /* as for a link: of `text` */
 	bool truncated; /* a limit was met */
 	bool has_script, has_form, has_iframe;
 };
@@ -30,8 +34,8 @@ struct html {
 #define HTML_STYLE_DEPTH 100
 #define HTML_URL_MAX 8192
 
-/* `utf8` is the part's text. Linear. Memory: arena. Never NULL unless the
- * arena failed. */
+/* `utf8` is the part's text. Linear. Memory: arena, at most about six times
+ * the text. NULL only when the arena failed. */
 struct html *html_parse(struct span utf8, struct arena *arena);
 
 #endif

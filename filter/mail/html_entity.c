@@ -1,8 +1,9 @@
 #include "filter/mail/html_internal.h"
 
 /*
- * Character references: numbers, and the names of HTML 4. A final ';' may
- * lack, as browsers accept. Windows-1252 stands behind the numbers 128 to 159.
+ * Character references: numbers, and the names of HTML 4, read as
+ * SpamAssassin's parser reads them, which is close to what browsers do: a
+ * final ';' may lack behind numbers and the names of Latin-1.
  */
 
 #define NAME_LONGEST 8
@@ -272,29 +273,58 @@ static const uint16_t windows[32] = {0x20ac, 0x81, 0x201a, 0x192, 0x201e,
     0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc,
     0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178};
 
+uint32_t
+html_windows(uint32_t code)
+{
+	return code >= 0x80 && code < 0xa0 ? windows[code - 0x80] : code;
+}
+
+/* "&#123;" or "&#x7b;", the final ';' may lack; 0 when there is no digit. */
 static size_t
-number_reference(struct span text, uint32_t *ret_code)
+read_number(struct span text, uint32_t *ret_code)
 {
 	bool hex = text.len > 2 && (text.p[2] | 0x20) == 'x';
 	size_t start = hex ? 3 : 2, i = start;
 	uint32_t code = 0;
 
+	if (!span_starts(text, SPAN("&#")))
+		return 0;
 	for (; i < text.len; i++) {
-		int digit = hex                         ? ascii_hex(text.p[i])
-			    : ascii_is_digit(text.p[i]) ? text.p[i] - '0'
-							: -1;
-		if (digit < 0)
+		int digit = ascii_hex(text.p[i]);
+		if (digit < 0 || (!hex && digit > 9))
 			break;
 		/* Past the last code point the digits no longer matter. */
 		if (code <= 0x10ffff)
 			code = code * (hex ? 16 : 10) + (uint32_t)digit;
 	}
+	*ret_code = code;
 	if (i == start)
 		return 0;
-	if (code >= 0x80 && code < 0xa0)
-		code = windows[code - 0x80];
-	*ret_code = code == 0 ? 0xfffd : code;
 	return i < text.len && text.p[i] == ';' ? i + 1 : i;
+}
+
+/* A numeric reference; two surrogates make one character. */
+static size_t
+number_reference(struct span text, uint32_t *ret_code)
+{
+	uint32_t code, low;
+	size_t n = read_number(text, &code);
+
+	if (n == 0 || code == 0 || code > 0x10ffff || (code & 0xfffe) == 0xfffe)
+		return 0;
+	if (code >= 0xd800 && code < 0xdc00) {
+		size_t more = read_number(span_skip(text, n), &low);
+		if (more && low >= 0xdc00 && low < 0xe000) {
+			*ret_code =
+			    0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+			return n + more;
+		}
+	}
+	if ((code >= 0xd800 && code < 0xe000) ||
+	    (code >= 0xfdd0 && code < 0xfdf0))
+		code = 0xfffd;
+	*ret_code = code;
+	return n;
 }
 
 static const struct entity *
@@ -318,25 +348,38 @@ find_entity(struct span name)
 size_t
 html_entity(struct span text, uint32_t *ret_code)
 {
+	const struct entity *e;
 	size_t n = 1;
 
 	if (text.len > 2 && text.p[1] == '#')
 		return number_reference(text, ret_code);
 	while (n < text.len && n <= NAME_LONGEST && ascii_is_alnum(text.p[n]))
 		n++;
-	const struct entity *e = find_entity(span_make(text.p + 1, n - 1));
-	if (!e)
-		return 0;
-	*ret_code = e->code;
-	return n < text.len && text.p[n] == ';' ? n + 1 : n;
+	if (n < text.len && text.p[n] == ';') {
+		e = find_entity(span_make(text.p + 1, n - 1));
+		if (e) {
+			*ret_code = e->code;
+			return n + 1;
+		}
+	}
+	/* The names of Latin-1 may lack the ';' and letters may follow. */
+	for (; n > 2; n--) {
+		e = find_entity(span_make(text.p + 1, n - 1));
+		if (e && e->code < 0x100) {
+			*ret_code = e->code;
+			return n;
+		}
+	}
+	return 0;
 }
 
 void
-html_decode(struct buf *out, struct span text)
+html_decode(struct buf *out, struct span text, struct html_decoded *ret_met)
 {
+	*ret_met = (struct html_decoded){0};
 	while (text.len) {
 		size_t at = span_find_char(text, '&');
-		uint32_t code;
+		uint32_t code = 0;
 		if (at == SPAN_NPOS) {
 			buf_add_span(out, text);
 			return;
@@ -348,6 +391,8 @@ html_decode(struct buf *out, struct span text)
 			buf_add_utf8(out, code);
 		else
 			buf_add_char(out, '&');
+		ret_met->wide |= code > 0xff;
+		ret_met->c1 |= code >= 0x80 && code < 0xa0;
 		text = span_skip(text, n ? n : 1);
 	}
 }

@@ -2,258 +2,297 @@
 
 /*
  * Which text a reader can see: colours, sizes and `display` along the open
- * tags that carry style (rule language, section 3.7). A fixed stack; tags past
+ * tags that carry style. Two answers: SpamAssassin's (rule language, section
+ * 3.7), which decides about white space in its text and knows some attributes
+ * only; and our own, which knows more ways to hide. A fixed stack; tags past
  * its depth are counted, so that their end tags match.
  */
 
-#define WHITE 0xffffffu
-#define BLACK 0x000000u
-#define NEAR 144 /* square of the distance below which colours look the same */
-
-static const char *const styled[] = {"a", "basefont", "big", "body", "div",
-    "font", "marquee", "p", "small", "span", "table", "td", "th", "tr"};
-
-static const struct {
-	const char *name;
-	uint32_t rgb;
-} colours[] = {
-    {"aqua", 0x00ffff},
-    {"black", 0x000000},
-    {"blue", 0x0000ff},
-    {"brown", 0xa52a2a},
-    {"cyan", 0x00ffff},
-    {"darkblue", 0x00008b},
-    {"darkgray", 0xa9a9a9},
-    {"darkgreen", 0x006400},
-    {"darkred", 0x8b0000},
-    {"fuchsia", 0xff00ff},
-    {"gold", 0xffd700},
-    {"gray", 0x808080},
-    {"green", 0x008000},
-    {"grey", 0x808080},
-    {"ivory", 0xfffff0},
-    {"lightblue", 0xadd8e6},
-    {"lightgray", 0xd3d3d3},
-    {"lightgrey", 0xd3d3d3},
-    {"lightyellow", 0xffffe0},
-    {"lime", 0x00ff00},
-    {"linen", 0xfaf0e6},
-    {"magenta", 0xff00ff},
-    {"maroon", 0x800000},
-    {"navy", 0x000080},
-    {"olive", 0x808000},
-    {"orange", 0xffa500},
-    {"pink", 0xffc0cb},
-    {"purple", 0x800080},
-    {"red", 0xff0000},
-    {"royalblue", 0x4169e1},
-    {"silver", 0xc0c0c0},
-    {"snow", 0xfffafa},
-    {"teal", 0x008080},
-    {"white", 0xffffff},
-    {"whitesmoke", 0xf5f5f5},
-    {"yellow", 0xffff00},
-};
-
-static bool
-is_styled(struct span tag)
-{
-	for (size_t i = 0; i < sizeof styled / sizeof *styled; i++)
-		if (span_caseis(tag, styled[i]))
-			return true;
-	return false;
-}
-
-/* --- values ----------------------------------------------------------------------- */
-
-/* "#rgb", "#rrggbb", "rrggbb", "rgb(r,g,b)" or a name; false: no colour. */
-static bool
-parse_colour(struct span text, uint32_t *ret)
-{
-	uint32_t rgb = 0;
-	struct span hex;
-
-	text = span_trim(text);
-	for (size_t i = 0; i < sizeof colours / sizeof *colours; i++) {
-		if (span_caseis(text, colours[i].name)) {
-			*ret = colours[i].rgb;
-			return true;
-		}
-	}
-	if (span_casestarts(text, SPAN("rgb("))) {
-		struct span rest = span_skip(text, 4);
-		for (int i = 0; i < 3; i++) {
-			struct span one = span_trim(span_cut(&rest, ','));
-			uint64_t value = 0;
-			size_t n = 0;
-			while (n < one.len && ascii_is_digit(one.p[n]))
-				n++;
-			if (span_to_u64(span_head(one, n), &value))
-				return false;
-			rgb = rgb << 8 | (uint32_t)(value > 255 ? 255 : value);
-		}
-		*ret = rgb;
-		return true;
-	}
-	hex = span_starts(text, SPAN("#")) ? span_skip(text, 1) : text;
-	if (hex.len != 3 && hex.len < 6)
-		return false;
-	bool three = hex.len == 3;
-	if (!three)
-		hex = span_skip(hex, hex.len - 6);
-	for (size_t i = 0; i < hex.len; i++) {
-		int digit = ascii_hex(hex.p[i]);
-		if (digit < 0)
-			return false;
-		rgb = rgb << 4 | (uint32_t)digit;
-		if (three)
-			rgb = rgb << 4 | (uint32_t)digit;
-	}
-	*ret = rgb;
-	return true;
-}
-
-static void
-set_colour(struct html_style *style, struct span value, uint32_t *to)
-{
-	if (span_casefind(value, SPAN("transparent"), 0) != SPAN_NPOS ||
-	    span_casefind(value, SPAN("inherit"), 0) != SPAN_NPOS)
-		return;
-	if (!parse_colour(value, to))
-		style->bad_colour = true;
-}
-
-/* True for a CSS font size of at most one pixel or point. */
-static bool
-is_tiny(struct span value)
-{
-	size_t n = 0;
-	uint64_t number;
-
-	value = span_trim(value);
-	while (n < value.len && ascii_is_digit(value.p[n]))
-		n++;
-	if (n == 0 || span_to_u64(span_head(value, n), &number) || number > 1)
-		return false;
-	struct span unit = span_trim(span_skip(value, n));
-	/* "1em" and "1.2px" are ordinary sizes. */
-	return number == 0
-		   ? !span_starts(unit, SPAN("."))
-		   : span_casestarts(unit, SPAN("px")) ||
-			 span_casestarts(unit, SPAN("pt")) || unit.len == 0;
-}
-
-static void
-apply_css(struct html_style *style, struct span css)
-{
-	while (css.p) {
-		struct span value = span_cut(&css, ';');
-		struct span name = span_trim(span_cut(&value, ':'));
-		struct span word = span_trim(value);
-		if (span_caseis(name, "color"))
-			set_colour(style, word, &style->fg);
-		else if (span_caseis(name, "background-color"))
-			set_colour(style, word, &style->bg);
-		else if (span_caseis(name, "display"))
-			style->hidden |= span_casestarts(word, SPAN("none"));
-		else if (span_caseis(name, "visibility"))
-			style->hidden |= span_casestarts(word, SPAN("hidden"));
-		else if (span_caseis(name, "font-size"))
-			style->hidden |= is_tiny(word);
-	}
-}
-
-static void
-apply_attributes(struct html_style *style, const struct html_tag *tag)
-{
-	bool body = span_caseis(tag->name, "body");
-	struct span fg = html_tag_get(tag, body ? "text" : "color");
-	struct span bg = html_tag_get(tag, "bgcolor");
-	struct span css = html_tag_get(tag, "style");
-	struct span size = html_tag_get(tag, "size");
-
-	if (fg.p)
-		set_colour(style, fg, &style->fg);
-	if (bg.p)
-		set_colour(style, bg, &style->bg);
-	if (size.p && span_caseis(tag->name, "font"))
-		style->hidden |= is_tiny(size);
-	if (css.p)
-		apply_css(style, css);
-}
-
-/* --- the stack --------------------------------------------------------------------- */
+#define SIZE_DEFAULT 3
+#define FAR_AWAY 500 /* pixels that put text off any screen */
 
 void
 html_styles_init(struct html_styles *styles)
 {
-	styles->n = 0;
-	styles->over = 0;
+	*styles = (struct html_styles){.basefont = SIZE_DEFAULT};
 }
 
 static struct html_style
 current(const struct html_styles *styles)
 {
+	const struct html_colour black = {HTML_COLOUR_RGB, 0x000000};
+	const struct html_colour white = {HTML_COLOUR_RGB, 0xffffff};
+
 	if (styles->n)
 		return styles->stack[styles->n - 1].style;
-	return (struct html_style){.fg = BLACK, .bg = WHITE};
+	return (struct html_style){
+	    .fg = black, .bg = white, .shown_bg = white, .size = SIZE_DEFAULT};
+}
+
+/* --- CSS ---------------------------------------------------------------------------- */
+
+/* A length as thousandths of its unit; false when there is no number. */
+static bool
+read_length(struct span value, int64_t *ret_milli, struct span *ret_unit)
+{
+	bool negative = span_starts(value, SPAN("-"));
+	int64_t milli = 0, scale = 1000;
+	size_t i = negative, digits = 0;
+
+	for (; i < value.len; i++) {
+		char c = value.p[i];
+		if (c == '.' && scale == 1000) {
+			scale = 100;
+			continue;
+		}
+		if (!ascii_is_digit(c))
+			break;
+		digits++;
+		if (scale == 1000 && milli < INT32_MAX)
+			milli = milli * 10 + (c - '0') * 1000;
+		else if (scale < 1000) {
+			milli += (c - '0') * scale;
+			scale /= 10;
+		}
+	}
+	*ret_milli = negative ? -milli : milli;
+	*ret_unit = span_trim(span_skip(value, i));
+	return digits > 0;
+}
+
+/* Sizes too small to read: nothing, or at most one pixel or point. */
+static bool
+is_tiny(struct span value)
+{
+	struct span unit;
+	int64_t milli;
+
+	if (!read_length(value, &milli, &unit) || milli < 0)
+		return false;
+	return milli == 0 ||
+	       (milli <= 1000 && (span_casestarts(unit, SPAN("px")) ||
+				     span_casestarts(unit, SPAN("pt"))));
+}
+
+static bool
+is_zero(struct span value)
+{
+	struct span unit;
+	int64_t milli;
+
+	return read_length(value, &milli, &unit) && milli == 0;
+}
+
+static bool
+is_off_screen(struct span value)
+{
+	struct span unit;
+	int64_t milli;
+
+	return read_length(value, &milli, &unit) &&
+	       milli <= -(int64_t)FAR_AWAY * 1000;
+}
+
+/* What only we call hidden. */
+static bool
+hides(struct span name, struct span value)
+{
+	if (span_caseis(name, "font-size"))
+		return is_tiny(value);
+	if (span_caseis(name, "opacity") || span_caseis(name, "max-height") ||
+	    span_caseis(name, "max-width"))
+		return is_zero(value);
+	if (span_caseis(name, "text-indent") || span_caseis(name, "left") ||
+	    span_caseis(name, "top") || span_caseis(name, "margin-left"))
+		return is_off_screen(value);
+	return span_caseis(name, "mso-hide") && span_caseis(value, "all");
 }
 
 static void
-pop(struct html_styles *styles, struct span tag)
+apply_property(struct html_style *style, struct span name, struct span value)
 {
+	struct html_colour colour;
+
+	if (span_caseis(name, "color")) {
+		if (html_colour_css(value, &colour))
+			style->fg = colour;
+	} else if (span_caseis(name, "background-color")) {
+		if (html_colour_css(value, &colour))
+			style->bg = style->shown_bg = colour;
+	} else if (span_is(name, "background")) {
+		if (html_colour_layers(value, &colour))
+			style->bg = style->shown_bg = colour;
+	} else if (span_is(name, "display")) {
+		style->none = span_caseis(value, "none");
+	} else if (span_is(name, "visibility")) {
+		style->invisible = span_caseis(value, "hidden");
+	}
+	style->hidden |=
+	    hides(name, value) || (span_caseis(name, "display") &&
+				      span_casestarts(value, SPAN("none")));
+}
+
+static void
+apply_css(
+    struct html_style *style, struct span css, const struct html_style *parent)
+{
+	while (css.p) {
+		struct span value = span_cut(&css, ';');
+		struct span name = span_trim(span_cut(&value, ':'));
+		struct span word = span_trim(value);
+		if (name.len && word.len)
+			apply_property(style, name, word);
+	}
+	if (style->bg.kind == HTML_COLOUR_TRANSPARENT) {
+		style->bg = parent->bg;
+		style->shown_bg = parent->shown_bg;
+	}
+	if (style->fg.kind == HTML_COLOUR_TRANSPARENT) {
+		style->fg = style->bg;
+		style->hidden = true;
+	}
+}
+
+/* --- attributes --------------------------------------------------------------------- */
+
+/* The number of <font size=...>; false when there is none. */
+static bool
+font_size(struct span value, int basefont, int *ret)
+{
+	bool plus, minus;
+	int size = 0;
+	size_t i;
+
+	value = span_trim(value);
+	plus = span_starts(value, SPAN("+"));
+	minus = span_starts(value, SPAN("-"));
+	i = plus || minus;
+	if (i >= value.len || !ascii_is_digit(value.p[i]))
+		return false;
+	for (; i < value.len && ascii_is_digit(value.p[i]); i++)
+		if (size < 10000)
+			size = size * 10 + (value.p[i] - '0');
+	*ret = minus ? basefont - size : plus ? basefont + size : size;
+	return true;
+}
+
+static void
+apply_attributes(struct html_styles *styles, struct html_style *style,
+    const struct html_tag *tag, const struct html_style *parent)
+{
+	bool body = span_caseis(tag->name, "body");
+	bool font = span_caseis(tag->name, "font") ||
+		    span_caseis(tag->name, "basefont");
+	struct span fg = tag->attrs[body ? HTML_TEXT : HTML_COLOR];
+	struct span bg = tag->attrs[HTML_BGCOLOR];
+	struct span css = tag->attrs[HTML_STYLE];
+
+	if (fg.p && (body || font))
+		style->fg = html_colour(fg);
+	if (bg.p)
+		style->shown_bg = html_colour(bg);
+	if (font && tag->attrs[HTML_SIZE].p)
+		(void)font_size(
+		    tag->attrs[HTML_SIZE], styles->basefont, &style->size);
+	if (!css.p)
+		return;
+	if (!body && !font) {
+		apply_css(style, css, parent);
+		return;
+	}
+	/* SpamAssassin does not look at the style of these tags. */
+	struct html_style shown = *style;
+	apply_css(&shown, css, parent);
+	style->hidden |= shown.hidden || shown.none || shown.invisible;
+	style->shown_bg = shown.shown_bg;
+}
+
+/* --- the stack ---------------------------------------------------------------------- */
+
+/* <th> is a <td>. */
+static const char *
+stack_name(const struct html_tag *tag)
+{
+	return span_caseis(tag->name, "th") ? "td" : tag->info->name;
+}
+
+static bool
+is_tag(const struct html_styles *styles, size_t i, const char *name)
+{
+	return strcmp(styles->stack[i].tag, name) == 0;
+}
+
+/* The position above the innermost open `name`; 0 when there is none. */
+static size_t
+find_open(const struct html_styles *styles, const char *name)
+{
+	for (size_t i = styles->n; i > 0; i--)
+		if (is_tag(styles, i - 1, name))
+			return i;
+	return 0;
+}
+
+/* A cell or row ends the one before. */
+static void
+close_before(struct html_styles *styles, const char *name)
+{
+	bool row = strcmp(name, "tr") == 0;
+
+	if ((!row && strcmp(name, "td") != 0) || !find_open(styles, name))
+		return;
+	while (styles->n) {
+		size_t top = styles->n - 1;
+		if (!is_tag(styles, top, "font") &&
+		    !is_tag(styles, top, "td") &&
+		    !(row && is_tag(styles, top, "tr")))
+			return;
+		styles->n--;
+	}
+}
+
+static void
+close_tag(struct html_styles *styles, const char *name)
+{
+	if (strcmp(name, "body") == 0)
+		return; /* browsers show what follows as before */
 	if (styles->over) {
 		styles->over--;
 		return;
 	}
-	for (size_t i = styles->n; i > 0; i--) {
-		if (span_caseeq(styles->stack[i - 1].tag, tag)) {
-			styles->n = i - 1;
-			return;
-		}
-	}
+	size_t open = find_open(styles, name);
+	if (open)
+		styles->n = open - 1;
 }
 
 void
 html_styles_tag(struct html_styles *styles, const struct html_tag *tag)
 {
-	struct html_style style;
+	struct html_style style, parent;
 
-	if (!is_styled(tag->name))
+	if (!tag->info || !tag->info->styled)
 		return;
+	const char *name = stack_name(tag);
 	if (tag->end) {
-		pop(styles, tag->name);
+		close_tag(styles, name);
 		return;
 	}
+	if (strcmp(name, "basefont") == 0 &&
+	    font_size(tag->attrs[HTML_SIZE], 0, &styles->basefont))
+		return;
+	close_before(styles, name);
 	if (styles->n == HTML_STYLE_DEPTH) {
 		styles->over++;
 		return;
 	}
-	style = current(styles);
-	apply_attributes(&style, tag);
-	styles->stack[styles->n].tag = tag->name;
+	style = parent = current(styles);
+	if (strcmp(name, "big") == 0)
+		style.size++;
+	else if (strcmp(name, "small") == 0)
+		style.size--;
+	else
+		apply_attributes(styles, &style, tag, &parent);
+	styles->stack[styles->n].tag = name;
 	styles->stack[styles->n++].style = style;
-}
-
-static uint32_t
-channel_distance(uint32_t a, uint32_t b, unsigned shift)
-{
-	uint32_t x = a >> shift & 255, y = b >> shift & 255;
-
-	return (x > y ? x - y : y - x);
-}
-
-/* Distance with the weights of brightness (0.2126, 0.7152, 0.0722). */
-static bool
-look_the_same(uint32_t a, uint32_t b)
-{
-	uint64_t r = channel_distance(a, b, 16);
-	uint64_t g = channel_distance(a, b, 8);
-	uint64_t blue = channel_distance(a, b, 0);
-	uint64_t weighted = (2126 * r * 2126 * r + 7152 * g * 7152 * g +
-			     722 * blue * 722 * blue);
-
-	return weighted < (uint64_t)NEAR * 10000 * 10000;
 }
 
 bool
@@ -261,6 +300,18 @@ html_styles_invisible(const struct html_styles *styles)
 {
 	struct html_style style = current(styles);
 
-	return style.hidden || style.bad_colour ||
-	       look_the_same(style.fg, style.bg);
+	return html_colour_near(style.fg, style.bg) ||
+	       style.fg.kind == HTML_COLOUR_INVALID ||
+	       style.bg.kind == HTML_COLOUR_INVALID || style.size <= 1 ||
+	       style.none || style.invisible;
+}
+
+bool
+html_styles_hidden(const struct html_styles *styles)
+{
+	struct html_style style = current(styles);
+
+	return style.hidden || style.none || style.invisible ||
+	       (style.fg.kind == HTML_COLOUR_RGB &&
+		   html_colour_near(style.fg, style.shown_bg));
 }

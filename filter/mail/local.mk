@@ -22,16 +22,23 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/header.h \
 	filter/mail/html.c \
 	filter/mail/html.h \
+	filter/mail/html_colour.c \
 	filter/mail/html_entity.c \
 	filter/mail/html_internal.h \
 	filter/mail/html_link.c \
+	filter/mail/html_reader.h \
 	filter/mail/html_style.c \
 	filter/mail/html_tag.c \
+	filter/mail/html_text.c \
+	filter/mail/html_uri.c \
 	filter/mail/message.c \
 	filter/mail/message.h \
 	filter/mail/message_internal.h \
 	filter/mail/mime.c \
 	filter/mail/mime.h \
+	filter/mail/mime_decode.c \
+	filter/mail/mime_lines.c \
+	filter/mail/mime_lines.h \
 	filter/mail/received.c \
 	filter/mail/received.h \
 	filter/mail/received_date.c \
@@ -42,6 +49,7 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/url_forms.c \
 	filter/mail/view.c \
 	filter/mail/view.h \
+	filter/mail/view_body.c \
 	filter/mail/view_header.c \
 	filter/mail/word.c \
 	filter/mail/word.h \

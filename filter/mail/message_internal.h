@@ -32,4 +32,13 @@ struct message {
 	struct map header_texts;  /* message_header_text's, by field */
 };
 
+/* --- for the views (view.c) -- */
+
+void view_push(struct message *m, struct view_list *list, struct span piece);
+/*
+ * Where to end a text that is longer than `at`: behind the first byte of
+ * `set`, in its order, that stands within the next 1024 bytes, else there.
+ */
+size_t view_cut(struct span text, size_t at, const char *set);
+
 #endif

@@ -1,20 +1,22 @@
 #include "filter/mail/mime.h"
 
 #include "filter/base/buf.h"
-#include "filter/base/codec.h"
 
 /*
  * The MIME walk: one pass over the lines of a body with a stack of open
  * multiparts. Only lines that begin with "--" are compared with the boundaries
- * on the stack, innermost first. Parts that hold messages are put on a list
- * and walked after their container, so nothing recurses.
+ * on the stack, innermost first. Bodies that are messages, and those of
+ * multiparts that turn out to have no boundary line, are put on a list and
+ * walked after their container, so nothing recurses; each such walk is one
+ * level deeper, which bounds how often a byte is looked at.
  *
  * The reading is SpamAssassin's (rule language, section 3.3 with 11.1 to
  * 11.3); where programs may read otherwise a flag is set.
  */
 
-#define PREAMBLE_END_MAX 70 /* RFC 2046: longest boundary that is allowed */
-#define ENCODING_MAX 64     /* bytes of an encoding's name that are looked at */
+#define BOUNDARY_LONG 70   /* RFC 2046 section 5.1.1: longest that is allowed */
+#define ENCODING_MAX 64    /* bytes of an encoding's name that are looked at */
+#define EPILOGUE_LOOK 1000 /* bytes behind the last boundary looked at */
 
 struct level {
 	struct mime_part *part; /* the open multipart */
@@ -22,15 +24,22 @@ struct level {
 	bool seen; /* a boundary line of it was met */
 };
 
+/* A body to be walked later. */
+struct job {
+	struct mime_part *part;
+	struct span boundary; /* of a container without boundary line: what its
+				 parts inherit; p NULL: a message */
+};
+
 struct walk {
 	struct mime_tree *tree;
 	struct arena *arena;
 	struct level stack[MIME_DEPTH_MAX + 1];
-	size_t open;                /* multiparts on the stack */
-	struct mime_part *current;  /* the part whose body is being read */
-	struct span text;           /* the container being read */
-	size_t body_start;          /* of `current` */
-	struct mime_parts messages; /* parts to be walked as messages */
+	size_t open;               /* multiparts on the stack */
+	struct mime_part *current; /* the part whose body is being read */
+	struct span text;          /* the container being read */
+	size_t body_start;         /* of `current` */
+	struct jobs VEC(struct job) jobs;
 };
 
 /* --- parts --------------------------------------------------------------------- */
@@ -48,6 +57,21 @@ is_message(const struct mime_part *part)
 	       span_is(part->ctype.type, "message/global");
 }
 
+static void
+link_child(struct mime_part *parent, struct mime_part *part)
+{
+	struct mime_part **link = &parent->child;
+
+	part->parent = parent;
+	part->depth = parent->depth + 1;
+	part->cuts = parent->cuts + is_multipart(parent);
+	parent->leaf = false;
+	if (parent->last_child)
+		link = &parent->last_child->next;
+	*link = part;
+	parent->last_child = part;
+}
+
 static struct mime_part *
 new_part(struct walk *w, struct mime_part *parent)
 {
@@ -63,20 +87,20 @@ new_part(struct walk *w, struct mime_part *parent)
 	if (!to)
 		return NULL;
 	*to = part;
-	part->index = (unsigned)w->tree->parts.n - 1;
-	part->parent = parent;
 	part->leaf = true;
 	header_init(&part->headers, w->arena);
-	if (!parent)
-		return part;
-	part->depth = parent->depth + 1;
-	parent->leaf = false;
-	struct mime_part **link = &parent->child;
-	if (parent->last_child)
-		link = &parent->last_child->next;
-	*link = part;
-	parent->last_child = part;
+	if (parent)
+		link_child(parent, part);
 	return part;
+}
+
+static void
+push_job(struct walk *w, struct mime_part *part, struct span boundary)
+{
+	struct job *job = VEC_PUSH(w->arena, &w->jobs);
+
+	if (job)
+		*job = (struct job){part, boundary};
 }
 
 static void
@@ -107,6 +131,18 @@ set_encoding(struct mime_tree *tree, struct mime_part *part)
 		tree->flags |= MIME_BAD_ENCODING;
 }
 
+static bool
+is_html_name(struct span name)
+{
+	static const char *const endings[] = {
+	    ".htm", ".html", ".shtm", ".shtml"};
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (span_caseends(name, span_of(endings[i])))
+			return true;
+	return false;
+}
+
 /* Content-Type and the rest out of the part's headers. */
 static void
 set_type(struct walk *w, struct mime_part *part)
@@ -124,12 +160,15 @@ set_type(struct walk *w, struct mime_part *part)
 	if (header_count(headers, SPAN("Content-Type")) > 1 ||
 	    header_count(headers, SPAN("Content-Transfer-Encoding")) > 1)
 		w->tree->flags |= MIME_MULTIPLE_CTYPE;
+	struct span raw = disposition ? disposition->raw : SPAN_NONE;
 	if (disposition) {
-		struct span name = ctype_disposition_name(
-		    disposition->raw, &part->attachment, w->arena);
+		struct span name =
+		    ctype_disposition_name(raw, &part->attachment, w->arena);
 		if (name.len)
 			part->ctype.name = name;
 	}
+	part->html_name =
+	    is_html_name(ctype_sa_name(raw, &part->ctype, w->arena));
 	if (span_is(part->ctype.type, "message/partial"))
 		w->tree->flags |= MIME_PARTIAL;
 	if (span_is(part->ctype.type, "message/external-body"))
@@ -189,7 +228,7 @@ find_boundary(struct walk *w, struct span line, size_t *ret_level)
 static void
 judge_boundary(struct walk *w, struct span boundary)
 {
-	if (boundary.len == 0 || boundary.len > PREAMBLE_END_MAX)
+	if (boundary.len == 0 || boundary.len > BOUNDARY_LONG)
 		w->tree->flags |= MIME_BOUNDARY_ODD;
 	for (size_t i = 0; i < w->open; i++) {
 		struct span other = w->stack[i].boundary;
@@ -200,8 +239,8 @@ judge_boundary(struct walk *w, struct span boundary)
 }
 
 /*
- * Opens a multipart whose body begins now. False when it is read as a leaf: no
- * boundary, or too deep.
+ * Opens a multipart whose body begins now. False when there is nothing to
+ * look for in it: it is no multipart, has no boundary, or lies too deep.
  */
 static bool
 open_multipart(struct walk *w, struct mime_part *part)
@@ -210,18 +249,16 @@ open_multipart(struct walk *w, struct mime_part *part)
 
 	if (!is_multipart(part))
 		return false;
-	if (!boundary.p || boundary.len == 0) {
+	if (!boundary.len) {
 		w->tree->flags |= MIME_NO_BOUNDARY;
-		/* At the top it is text; inside, the parent's boundary holds. */
-		if (w->open == 0 && !part->parent)
-			part->ctype.type = SPAN("text/plain");
 		return false;
 	}
-	if (part->depth >= MIME_DEPTH_MAX || w->open > MIME_DEPTH_MAX) {
+	if (part->depth >= MIME_DEPTH_MAX || w->open >= MIME_DEPTH_MAX) {
 		w->tree->flags |= MIME_DEPTH_LIMIT;
 		return false;
 	}
 	judge_boundary(w, boundary);
+	part->leaf = false;
 	w->stack[w->open++] = (struct level){part, boundary, false};
 	return true;
 }
@@ -238,28 +275,48 @@ line_at(struct span text, size_t at)
 	return lf == SPAN_NPOS ? rest : span_head(rest, lf + 1);
 }
 
-/* Ends the current part's body at `end`; the line end before the boundary
- * belongs to the boundary. */
+static struct span
+without_eol(struct span line)
+{
+	if (line.len && line.p[line.len - 1] == '\n')
+		line.len--;
+	if (line.len && line.p[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+/* Looks at a part whose body is known: what is inside comes later. */
 static void
-finish_body(struct walk *w, size_t end, bool at_boundary)
+queue_part(struct walk *w, struct mime_part *part, struct span inherited)
+{
+	if (is_message(part))
+		push_job(w, part, SPAN_NONE);
+	else if (is_multipart(part) && part->leaf && inherited.len)
+		push_job(w, part, inherited);
+}
+
+/*
+ * Ends the current part's body at `end`; the line end before a boundary
+ * belongs to the boundary. `level` is the one whose boundary ends it.
+ */
+static void
+finish_body(struct walk *w, size_t end, bool at_boundary, size_t level)
 {
 	struct mime_part *part = w->current;
-	size_t start = w->body_start;
+	size_t start = w->body_start, body_end = end;
 
 	w->current = NULL;
 	if (!part)
 		return;
 	if (at_boundary && end > start && w->text.p[end - 1] == '\n') {
-		end--;
-		if (end > start && w->text.p[end - 1] == '\r')
-			end--;
+		body_end--;
+		if (body_end > start && w->text.p[body_end - 1] == '\r')
+			body_end--;
 	}
-	part->body = span_make(w->text.p + start, end - start);
-	if (!is_message(part))
-		return;
-	struct mime_part **to = VEC_PUSH(w->arena, &w->messages);
-	if (to)
-		*to = part;
+	part->body = span_make(w->text.p + start, body_end - start);
+	part->chopped = (unsigned)(end - body_end);
+	/* A multipart that the walk has on its stack is no leaf any more. */
+	queue_part(w, part, w->stack[level].boundary);
 }
 
 /* True for "token:" with optional blanks before the colon. */
@@ -278,27 +335,16 @@ is_field(struct span line)
 	return n < line.len && line.p[n] == ':';
 }
 
-static struct span
-without_eol(struct span line)
-{
-	if (line.len && line.p[line.len - 1] == '\n')
-		line.len--;
-	if (line.len && line.p[line.len - 1] == '\r')
-		line.len--;
-	return line;
-}
-
 /* Adds the field that stands in [start, end) of the text. */
 static void
 add_field(struct walk *w, struct mime_part *part, size_t start, size_t end)
 {
-	struct span field =
+	struct span value =
 	    without_eol(span_make(w->text.p + start, end - start));
-	struct span value = field;
 	struct span name = span_trim_right(span_cut(&value, ':'));
 
 	if (value.p)
-		header_add(&part->headers, name, value);
+		header_add(&part->headers, name, span_trim_left(value));
 }
 
 /*
@@ -312,8 +358,8 @@ read_part_header(struct walk *w, struct mime_part *part, size_t at)
 
 	for (;;) {
 		struct span line = line_at(w->text, at);
-		bool fold = line.len && ascii_is_blank(line.p[0]) &&
-			    field != SPAN_NPOS && without_eol(line).len;
+		bool fold =
+		    line.len && ascii_is_blank(line.p[0]) && field != SPAN_NPOS;
 		if (fold) {
 			at += line.len;
 			continue;
@@ -323,8 +369,10 @@ read_part_header(struct walk *w, struct mime_part *part, size_t at)
 		field = SPAN_NPOS;
 		if (line.len == 0)
 			return at;
-		if (without_eol(line).len == 0)
+		if (without_eol(line).len == 0) {
+			part->after_blank = true;
 			return at + line.len;
+		}
 		if (span_starts(line, SPAN("--")) &&
 		    find_boundary(w, line, &unused) != MATCH_NO)
 			return at;
@@ -357,10 +405,10 @@ begin_part(struct walk *w, size_t level, size_t at)
 
 /* Whether anything but blanks and dots follows the last boundary. */
 static bool
-is_epilogue(struct span line)
+is_epilogue(struct span text)
 {
-	for (size_t i = 0; i < line.len; i++)
-		if (!ascii_is_space(line.p[i]) && line.p[i] != '.')
+	for (size_t i = 0; i < text.len; i++)
+		if (!ascii_is_space(text.p[i]) && text.p[i] != '.')
 			return true;
 	return false;
 }
@@ -380,21 +428,43 @@ next_dashes(struct span text, size_t at)
 static void
 close_level(struct walk *w, size_t level, size_t at)
 {
+	struct span rest = span_head(span_skip(w->text, at), EPILOGUE_LOOK);
+
 	w->open = level;
-	struct span rest = span_skip(w->text, at);
-	size_t next = next_dashes(rest, 0);
-	if (is_epilogue(span_head(rest, next < 1000 ? next : 1000)))
+	if (is_epilogue(span_head(rest, next_dashes(rest, 0))))
 		w->tree->flags |= MIME_EPILOGUE;
+}
+
+/* A multipart that met no boundary line of its own has its body as one part. */
+static void
+end_unseen(struct walk *w, const struct level *l)
+{
+	if (l->seen)
+		return;
+	w->tree->flags |= MIME_BOUNDARY_NOT_FOUND;
+	push_job(w, l->part, l->boundary);
+}
+
+/* The levels from `level` on end without their own boundary. */
+static void
+end_levels(struct walk *w, size_t level)
+{
+	for (size_t i = level; i < w->open; i++) {
+		w->tree->flags |= MIME_NO_END;
+		end_unseen(w, &w->stack[i]);
+	}
+	w->open = level;
 }
 
 /* Walks a container whose multipart is already on the stack. */
 static void
-walk_text(struct walk *w, struct span text)
+walk_text(struct walk *w, struct mime_part *container, struct span text)
 {
-	size_t at = 0, level;
+	size_t at = 0, level = 0;
 
 	w->text = text;
-	w->current = NULL;
+	w->current = container;
+	w->body_start = 0;
 	while (w->open && (at = next_dashes(text, at)) < text.len) {
 		struct span line = line_at(text, at);
 		enum match match = find_boundary(w, line, &level);
@@ -402,43 +472,52 @@ walk_text(struct walk *w, struct span text)
 			at += line.len;
 			continue;
 		}
-		/* A part that is itself a multipart ends with its parent. */
-		if (w->current)
-			finish_body(w, at, true);
-		for (size_t i = level + 1; i < w->open; i++)
-			w->tree->flags |= MIME_NO_END;
+		finish_body(w, at, true, level);
+		end_levels(w, level + 1);
+		if (match == MATCH_END)
+			end_unseen(w, &w->stack[level]);
 		w->stack[level].seen = true;
 		at += line.len;
 		if (match == MATCH_END)
 			close_level(w, level, at);
-		else
+		else if (at < text.len)
 			at = begin_part(w, level, at);
 	}
-	if (w->open)
-		w->tree->flags |= MIME_NO_END;
-	finish_body(w, text.len, false);
+	finish_body(w, text.len, false, 0);
+	end_levels(w, 0);
 }
 
 /*
- * The opening boundary of a multipart is nowhere: the whole body is its one
- * part, so that rules see the text.
+ * A multipart without any boundary line of its own: its body is its one part,
+ * which rules then see. Its first lines are a part header, but at the top of
+ * a message (rule language, 11.3).
  */
 static void
-whole_as_part(struct walk *w, struct mime_part *multipart, struct span text)
+whole_as_part(struct walk *w, struct mime_part *multipart, struct span boundary)
 {
-	struct mime_part *part = new_part(w, multipart);
+	struct span text = multipart->body;
+	struct mime_part *part;
+	size_t at = 0;
 
-	w->tree->flags |= MIME_BOUNDARY_NOT_FOUND;
+	if (multipart->depth >= MIME_DEPTH_MAX) {
+		w->tree->flags |= MIME_DEPTH_LIMIT;
+		return;
+	}
+	part = new_part(w, multipart);
 	if (!part)
 		return;
 	w->text = text;
-	size_t at = 0;
-	/* A body that begins with text has no part header (11.3). */
-	struct span first = line_at(text, 0);
-	if (multipart->parent || without_eol(first).len == 0)
+	w->open = 0;
+	bool empty_first = without_eol(line_at(text, 0)).len == 0;
+	if (!multipart->begins_message || empty_first)
 		at = read_part_header(w, part, 0);
 	set_type(w, part);
 	part->body = span_skip(text, at);
+	part->chopped = multipart->chopped;
+	if (open_multipart(w, part))
+		walk_text(w, part, part->body);
+	else
+		queue_part(w, part, boundary);
 }
 
 /* One message: `part` has its headers; `text` is its body. */
@@ -447,19 +526,20 @@ walk_message(struct walk *w, struct mime_part *part, struct span text)
 {
 	w->open = 0;
 	part->body = text;
+	part->begins_message = true;
 	set_type(w, part);
-	if (!open_multipart(w, part)) {
-		if (is_message(part)) {
-			struct mime_part **to =
-			    VEC_PUSH(w->arena, &w->messages);
-			if (to)
-				*to = part;
-		}
+	if (open_multipart(w, part)) {
+		walk_text(w, part, text);
 		return;
 	}
-	walk_text(w, text);
-	if (!part->child)
-		whole_as_part(w, part, text);
+	/* At the top a multipart without boundary is text. */
+	if (is_multipart(part) && !part->ctype.boundary.len) {
+		part->ctype.type = SPAN("text/plain");
+		struct span first = line_at(text, 0);
+		part->blank_first =
+		    span_trim(first).len && first.len < text.len;
+	}
+	queue_part(w, part, SPAN_NONE);
 }
 
 /* A part that holds a message gets it as its one child. */
@@ -468,16 +548,21 @@ walk_inner(struct walk *w, struct mime_part *holder)
 {
 	struct mime_part *part;
 	struct span text = holder->body;
+	bool encoded = holder->encoding != MIME_IDENTITY;
 
-	if (holder->depth + 1 > MIME_DEPTH_MAX) {
+	if (holder->depth >= MIME_DEPTH_MAX) {
 		w->tree->flags |= MIME_DEPTH_LIMIT;
 		return;
 	}
-	if (holder->encoding != MIME_IDENTITY)
+	if (encoded)
 		text = mime_decode(w->tree, holder, text.len + 16, w->arena);
+	if (!text.len)
+		return;
 	part = new_part(w, holder);
 	if (!part)
 		return;
+	if (encoded)
+		part->cuts = 0;
 	size_t body = header_parse(&part->headers, text);
 	walk_message(w, part, span_skip(text, body));
 }
@@ -504,20 +589,30 @@ number_parts(struct mime_tree *tree)
 	tree->parts.n = n;
 }
 
+/* Line ends and NUL bytes; each search ends at its first find. */
 static void
 note_bytes(struct mime_tree *tree, struct span body)
 {
-	const char *end = body.p + body.len;
-
 	if (span_find_char(body, '\0') != SPAN_NPOS)
 		tree->flags |= MIME_NUL;
-	for (const char *p = body.p; body.len && p < end; p++) {
-		p = memchr(p, '\r', (size_t)(end - p));
-		if (!p)
-			return;
-		if (p + 1 == end || p[1] != '\n') {
+	for (size_t at = 0; at < body.len; at++) {
+		size_t cr = span_find_char(span_skip(body, at), '\r');
+		if (cr == SPAN_NPOS)
+			break;
+		at += cr;
+		if (at + 1 == body.len || body.p[at + 1] != '\n') {
 			tree->flags |= MIME_BARE_CR;
-			return;
+			break;
+		}
+	}
+	for (size_t at = 0; at < body.len; at++) {
+		size_t lf = span_find_char(span_skip(body, at), '\n');
+		if (lf == SPAN_NPOS)
+			break;
+		at += lf;
+		if (at == 0 || body.p[at - 1] != '\r') {
+			tree->flags |= MIME_BARE_LF;
+			break;
 		}
 	}
 }
@@ -536,103 +631,14 @@ mime_walk(struct mime_tree *ret, const struct header_list *headers,
 	ret->root = root;
 	root->headers = *headers;
 	walk_message(&w, root, body);
-	for (size_t i = 0; i < w.messages.n; i++)
-		walk_inner(&w, w.messages.v[i]);
+	/* Jobs may add jobs; the depth of parts bounds them. */
+	for (size_t i = 0; i < w.jobs.n; i++) {
+		struct job job = w.jobs.v[i];
+		if (job.boundary.p)
+			whole_as_part(&w, job.part, job.boundary);
+		else
+			walk_inner(&w, job.part);
+	}
 	number_parts(ret);
 	return !arena_failed(arena);
-}
-
-/* --- decoding -------------------------------------------------------------------- */
-
-/* CRLF to LF, from `text` into `out`; at most what fits in `limit`. */
-static void
-add_lf_lines(struct buf *out, struct span text)
-{
-	while (text.len) {
-		size_t cr = span_find_char(text, '\r');
-		if (cr == SPAN_NPOS) {
-			buf_add_span(out, text);
-			return;
-		}
-		bool crlf = cr + 1 < text.len && text.p[cr + 1] == '\n';
-		buf_add(out, text.p, crlf ? cr : cr + 1);
-		text = span_skip(text, cr + 1);
-	}
-}
-
-/* The same inside a buffer that is ours. */
-static void
-crlf_to_lf(struct buf *b)
-{
-	char *p = b->len ? memchr(b->p, '\r', b->len) : NULL;
-	size_t to, i;
-
-	if (!p)
-		return;
-	to = i = (size_t)(p - b->p);
-	while (i < b->len) {
-		if (b->p[i] == '\r' && i + 1 < b->len && b->p[i + 1] == '\n')
-			i++;
-		b->p[to++] = b->p[i++];
-	}
-	buf_truncate(b, to);
-}
-
-static bool
-has_text_lines(const struct mime_part *part)
-{
-	return span_starts(part->ctype.type, SPAN("text/")) ||
-	       span_starts(part->ctype.type, SPAN("message/"));
-}
-
-/* A "begin 644 name" line: a file inside the text. */
-static bool
-has_uuencode(struct span text)
-{
-	size_t at = 0;
-
-	while ((at = span_find(text, SPAN("begin "), at)) != SPAN_NPOS) {
-		struct span rest = span_skip(text, at + 6);
-		bool line_start = at == 0 || text.p[at - 1] == '\n';
-		size_t digits = 0;
-		while (digits < rest.len && digits < 4 &&
-		       rest.p[digits] >= '0' && rest.p[digits] <= '7')
-			digits++;
-		if (line_start && digits >= 3 && digits < rest.len &&
-		    rest.p[digits] == ' ')
-			return true;
-		at += 6;
-	}
-	return false;
-}
-
-struct span
-mime_decode(struct mime_tree *tree, const struct mime_part *part, size_t limit,
-    struct arena *arena)
-{
-	struct buf out;
-	struct span body = part->body;
-
-	buf_init(&out, arena, SIZE_MAX / 4);
-	if (part->encoding == MIME_BASE64) {
-		/* Four characters give three bytes; line ends give none. */
-		body = span_head(body, limit + limit / 2);
-		if (codec_base64_decode(&out, body))
-			tree->flags |= MIME_BASE64_FOREIGN;
-		if (has_text_lines(part))
-			crlf_to_lf(&out);
-	} else if (part->encoding == MIME_QP) {
-		body = span_head(body, limit * 3);
-		if (codec_qp_decode(&out, body))
-			tree->flags |= MIME_QP_BAD;
-		crlf_to_lf(&out);
-	} else if (has_text_lines(part)) {
-		add_lf_lines(&out, span_head(body, limit));
-	} else {
-		return span_head(body, limit);
-	}
-	struct span text = span_head(buf_span(&out), limit);
-	if (has_text_lines(part) && has_uuencode(text))
-		tree->flags |= MIME_UUENCODE;
-	return text;
 }

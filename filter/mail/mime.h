@@ -30,7 +30,8 @@ enum mime_flag {
 	MIME_PARTIAL = 1 << 11,     /* message/partial */
 	MIME_EXTERNAL = 1 << 12,    /* message/external-body */
 	MIME_PART_HEADER = 1 << 13, /* missing separator in a part */
-	MIME_UUENCODE = 1 << 14,    /* a "begin 644 name" line in text */
+	MIME_UUENCODE = 1 << 14,    /* a file inside text: uuencode, yEnc or
+				       BinHex begins there */
 	MIME_BARE_CR = 1 << 15,
 	MIME_BARE_LF = 1 << 16,
 	MIME_NUL = 1 << 17,
@@ -43,11 +44,19 @@ struct mime_part {
 	    headers; /* of the part; the root's are the message's */
 	struct ctype ctype;
 	enum mime_encoding encoding;
-	struct span body; /* still encoded; LF or CRLF line ends as they came */
+	struct span body; /* still encoded; LF or CRLF line ends as they came;
+			     of a multipart: what stands before its parts */
 	unsigned depth;   /* 0 for the root */
 	unsigned index;   /* depth-first, 0 for the root */
-	bool leaf;        /* no children */
+	bool leaf;        /* neither a multipart nor with children */
 	bool attachment;  /* Content-Disposition: attachment */
+	bool html_name;   /* SpamAssassin takes it for HTML by its file name */
+	/* for mime_decode() */
+	unsigned cuts;       /* multiparts around: each cuts long lines */
+	unsigned chopped;    /* bytes of the line end that the boundary took */
+	bool after_blank;    /* an empty line stands right before the body */
+	bool blank_first;    /* SpamAssassin puts an empty line before it */
+	bool begins_message; /* the body is a message's from its first line */
 	/* memoised by message.c */
 	bool decoded_done, text_done, html_done;
 	struct span decoded;
@@ -73,8 +82,12 @@ struct mime_tree {
 bool mime_walk(struct mime_tree *ret, const struct header_list *headers,
     struct span body, struct arena *arena);
 
-/* Transfer-decodes a part's body and notes flags in the tree; at most `limit`
- * bytes come out. CRLF becomes LF in text and message parts. */
+/*
+ * Transfer-decodes a part's body and notes flags in the tree; at most `limit`
+ * bytes come out. In text and message parts CRLF becomes LF, runs of more than
+ * 20 blank lines are shortened, and, inside multiparts, long lines cut, as
+ * SpamAssassin does; other parts come as they are. Memory: arena, or a view.
+ */
 struct span mime_decode(struct mime_tree *tree, const struct mime_part *part,
     size_t limit, struct arena *arena);
 

@@ -7,15 +7,7 @@
 bool
 text_is_html(const struct mime_part *part)
 {
-	static const char *const endings[] = {
-	    ".htm", ".html", ".shtm", ".shtml"};
-
-	if (span_is(part->ctype.type, "text/html"))
-		return true;
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-		if (span_caseends(part->ctype.name, span_of(endings[i])))
-			return true;
-	return false;
+	return part->html_name || span_is(part->ctype.type, "text/html");
 }
 
 bool

@@ -12,6 +12,7 @@
 #define VALUE_MAX 8192 /* bytes of one field's value */
 #define ALL_MAX 65536  /* bytes of ALL */
 #define VIEW_MAX ((size_t)16 << 20)
+#define VIEW_FLAT 0x100 /* raw values in one line: some pseudo-headers */
 
 /* Fields whose encoded words are not decoded. */
 static const char *const undecoded[] = {"Received", "Resent-Message-ID",
@@ -64,6 +65,29 @@ add_raw(struct buf *out, struct span raw)
 		}
 		buf_add(out, raw.p, crlf ? cr : cr + 1);
 		raw = span_skip(raw, cr + 1);
+	}
+}
+
+/* The raw value with each line end and the white space behind it as one
+ * space. */
+static void
+add_flat(struct buf *out, struct span raw)
+{
+	while (raw.len) {
+		size_t lf = span_find_char(raw, '\n');
+		struct span line = span_head(raw, lf);
+		raw = span_skip(raw, line.len + 1);
+		if (lf == SPAN_NPOS || !raw.len || !ascii_is_space(raw.p[0])) {
+			buf_add_span(out, line);
+			if (lf != SPAN_NPOS)
+				buf_add_char(out, '\n');
+			continue;
+		}
+		if (span_ends(line, SPAN("\r")))
+			line.len--;
+		buf_add_span(out, line);
+		buf_add_char(out, ' ');
+		raw = span_trim_left(raw);
 	}
 }
 
@@ -124,7 +148,9 @@ add_field(
 		add_addresses(m, h, flags, out);
 		return;
 	}
-	if (flags & VIEW_RAW)
+	if (flags & VIEW_FLAT)
+		add_flat(out, span_head(h->raw, VALUE_MAX));
+	else if (flags & VIEW_RAW)
 		add_raw(out, span_head(h->raw, VALUE_MAX));
 	else
 		buf_add_span(out, decoded_value(m, h));
@@ -255,10 +281,11 @@ make_value(struct message *m, struct span name, unsigned flags, struct buf *out)
 
 	if (span_is(name, "ALL"))
 		return add_all(m, flags, out);
+	unsigned flat = flags & VIEW_RAW ? VIEW_FLAT : 0;
 	if (span_is(name, "MESSAGEID"))
-		return add_message_ids(m, flags, out);
+		return add_message_ids(m, flags | flat, out);
 	if (span_caseis(name, "ToCc"))
-		return add_several(m, to_cc, 2, flags, out);
+		return add_several(m, to_cc, 2, flags | flat, out);
 	if (span_caseis(name, "EnvelopeFrom"))
 		return add_envelope_from(m, out);
 	return add_named(m, name, flags, out);
