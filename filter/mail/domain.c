@@ -31,7 +31,7 @@ is_name(struct span name)
 {
 	struct span rest = name;
 
-	if (name.len > DOMAIN_MAX)
+	if (name.len == 0 || name.len > DOMAIN_MAX)
 		return false;
 	while (rest.p)
 		if (!is_label(span_cut(&rest, '.')))

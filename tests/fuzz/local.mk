@@ -11,3 +11,26 @@ tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_rule
 tests_fuzz_fuzz_rule_LDADD = $(FUZZ_LIB) $(LIBS_RULE)
 tests_fuzz_fuzz_rule_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+FUZZERS += tests/fuzz/fuzz_header
+tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_addr
+tests_fuzz_fuzz_addr_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_addr_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_word
+tests_fuzz_fuzz_word_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_word_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_ctype
+tests_fuzz_fuzz_ctype_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_ctype_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_received
+tests_fuzz_fuzz_received_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_received_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_authres
+tests_fuzz_fuzz_authres_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

@@ -61,6 +61,11 @@ test_normalise(struct arena *a)
 			CHECK_STR(got, cases[i].to);
 	}
 
+	TAP_CASE("nothing is refused, whatever points to it")
+	CHECK_INT(domain_normalise(SPAN_NONE, a, &got), ERR_SYNTAX);
+	CHECK(!domain_is_fqdn(SPAN_NONE));
+	CHECK_INT(domain_registrable(SPAN_NONE).len, 0);
+
 	TAP_CASE("a NUL byte is refused, alone and in 8-bit text")
 	CHECK_INT(domain_normalise(SPAN("a\0b.example"), a, &got), ERR_SYNTAX);
 	CHECK_INT(
