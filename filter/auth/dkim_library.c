@@ -153,13 +153,27 @@ feed_all(DKIM *dkim, struct feed *feed, const struct header_list *headers,
 
 /* --- taking the hashes ----------------------------------------------------------------- */
 
+/*
+ * A signature in error has no hashes, and asking for them ends the process in
+ * an assertion. Errors are what the library, by its own clock and rules, finds
+ * wrong before it canonicalises; "unknown" is its word for none yet.
+ */
+static bool
+has_hash(DKIM_SIGINFO *sig)
+{
+	int error = dkim_sig_geterror(sig);
+
+	return error == DKIM_SIGERROR_OK || error == DKIM_SIGERROR_UNKNOWN;
+}
+
 static void
 take_hash(DKIM_SIGINFO *sig, struct dkim_candidate *c)
 {
 	void *header = NULL, *body = NULL;
 	size_t header_len = 0, body_len = 0;
 
-	if (dkim_sig_gethashes(sig, &header, &header_len, &body, &body_len) !=
+	if (!has_hash(sig) ||
+	    dkim_sig_gethashes(sig, &header, &header_len, &body, &body_len) !=
 		DKIM_STAT_OK ||
 	    !header || header_len > sizeof c->hash.digest)
 		return;

@@ -25,6 +25,7 @@ enum dmarc_policy {
 };
 const char *dmarc_policy_name(enum dmarc_policy policy);
 
+/* A policy record, or as much of it as holds (RFC 9989 section 4.7). */
 struct dmarc_record {
 	enum dmarc_policy p, sp, np; /* sp and np resolved to their defaults */
 	bool adkim_strict, aspf_strict;
@@ -38,35 +39,48 @@ struct dmarc_record {
 struct dmarc_request {
 	const struct addr_list *from; /* addresses of all From fields */
 	size_t from_fields;           /* number of From fields */
+	bool from_lookalike;     /* a field that some programs take for From */
 	struct span from_domain; /* used instead of `from` when p != NULL */
 	/* what passed */
 	const struct span *spf_domains; /* domains with spf=pass (MAIL FROM) */
 	size_t n_spf;
 	const struct span *dkim_domains; /* d= with dkim=pass */
 	size_t n_dkim;
-	bool spf_temperror, dkim_temperror; /* one might have passed */
+	/* What might have passed: not decided, for a reason that will go away.
+	 * Unaligned ones do not matter. */
+	const struct span *unsure_domains;
+	size_t n_unsure;
+	/* The same where the domain is not known. */
+	bool spf_temperror, dkim_temperror;
 };
 
 struct dmarc_facts {
 	enum dmarc_result result;
-	enum dmarc_policy
-	    disposition; /* after sp, np and t, on fail; NONE on pass;
-					  UNKNOWN else */
+	/* After sp, np and t, on fail; NONE on pass; UNKNOWN else. */
+	enum dmarc_policy disposition;
 	enum dmarc_policy published; /* p, sp or np that applied, before t */
 	struct span from_domain;     /* A-labels; empty: none usable */
-	struct span
-	    record_domain;      /* where the record was found; p NULL: none */
-	struct span org_domain; /* of from_domain */
+	/* Where the record was found; p NULL: none. */
+	struct span record_domain;
+	struct span org_domain; /* of from_domain; p NULL: not known */
 	struct dmarc_record record;
 	bool spf_aligned, dkim_aligned;
 	struct span aligned_domain; /* that made it pass */
 	struct span problem;        /* for people; p == NULL */
 };
 
-#define DMARC_QUERIES_MAX 8 /* RFC 9989 tree walk */
+#define DMARC_QUERIES_MAX 8 /* of one tree walk, RFC 9989 section 4.10 */
+#define DMARC_DOMAINS_MAX 4 /* different domains in From that are judged */
 
 /*
  * Evaluates RFC 9989: finds the record by tree walk, alignment, disposition.
+ *
+ * Exactly one domain in one From field is judged by the RFC. Of several the
+ * worst outcome counts (section 11.5: each is judged, and the strictest policy
+ * of those that fail is taken). A message without a usable domain, and one
+ * that would pass but has several From fields, or one that programs may read
+ * in several ways, is DMARC_PERMERROR.
+ *
  * Memory: arena. Thread: any; may block on DNS. Never fails.
  */
 void dmarc_check(const struct dmarc_request *request, struct dns_batch *dns,
@@ -76,11 +90,17 @@ void dmarc_check(const struct dmarc_request *request, struct dns_batch *dns,
 void dmarc_want(
     struct span from_domain, struct dns_batch *dns, struct arena *arena);
 
-/* Reads one record's text. ERR_SYNTAX: not a DMARC record, or not usable. */
+/*
+ * Reads one record's text. ERR_SYNTAX: not a DMARC record, or a tag is there
+ * twice. ERR_INVALID: one without a valid p, sp or np, and without rua that
+ * would make it p=none: no policy applies (section 4.10.1); the other fields
+ * of `ret` are set.
+ */
 int dmarc_parse(
     struct dmarc_record *ret, struct span text, struct arena *arena) MUST_USE;
 
-/* The organisational domain by tree walk (RFC 9989 4.10); empty on temperror. */
+/* The organisational domain by tree walk (section 4.10.2), a view into
+ * `domain` or its copy; empty on temperror and for what is no domain. */
 struct span dmarc_org_domain(
     struct span domain, struct dns_batch *dns, struct arena *arena);
 

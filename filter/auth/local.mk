@@ -13,7 +13,11 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/dkim_internal.h \
 	filter/auth/dkim_key.c \
 	filter/auth/dkim_library.c \
+	filter/auth/dmarc.c \
 	filter/auth/dmarc.h \
+	filter/auth/dmarc_internal.h \
+	filter/auth/dmarc_record.c \
+	filter/auth/dmarc_walk.c \
 	filter/auth/headerhash.c \
 	filter/auth/headerhash.h \
 	filter/auth/macro.c \

@@ -278,24 +278,33 @@ scan_dkim(struct scan *scan)
 	return facts;
 }
 
-/* What passed, as DMARC wants it. False when memory is short. */
+/*
+ * What passed and what may yet pass, as DMARC wants it. A signature over a
+ * field that was multiplied since says nothing of the From that is shown.
+ * False when memory is short.
+ */
 static bool
-dmarc_dkim(const struct scan_dkim_facts *dkim, struct arena *arena,
-    struct dmarc_request *request)
+dmarc_dkim(const struct dkim_facts *dkim, const struct spf_facts *spf,
+    struct arena *arena, struct dmarc_request *request)
 {
-	size_t n = dkim->dkim ? dkim->dkim->n : 0;
-	struct span *domains = arena_calloc(arena, n, sizeof *domains);
+	size_t n = dkim ? dkim->n : 0;
+	struct span *passed = arena_calloc(arena, n, sizeof *passed);
+	struct span *unsure = arena_calloc(arena, n + 1, sizeof *unsure);
 
-	if (!domains)
+	if (!passed || !unsure)
 		return false;
-	request->dkim_domains = domains;
+	request->dkim_domains = passed;
+	request->unsure_domains = unsure;
+	request->dkim_temperror = !dkim;
 	for (size_t i = 0; i < n; i++) {
-		const struct dkim_signature *s = &dkim->dkim->signatures[i];
-		if (s->result == DKIM_PASS)
-			domains[request->n_dkim++] = s->domain;
+		const struct dkim_signature *s = &dkim->signatures[i];
+		if (s->result == DKIM_PASS && !s->multiplied.p)
+			passed[request->n_dkim++] = s->domain;
 		else if (s->result == DKIM_TEMPERROR)
-			request->dkim_temperror = true;
+			unsure[request->n_unsure++] = s->domain;
 	}
+	if (spf->state == FACT_LATER)
+		unsure[request->n_unsure++] = spf->mail.domain;
 	return true;
 }
 
@@ -312,7 +321,7 @@ scan_dmarc(struct scan *scan)
 	const struct scan_dkim_facts *dkim = scan_dkim(scan);
 	struct scan_dmarc_facts *facts =
 	    arena_zalloc(scan->arena, sizeof *facts);
-	if (!facts || !dmarc_dkim(dkim, scan->arena, &request))
+	if (!facts || !dmarc_dkim(dkim->dkim, spf, scan->arena, &request))
 		return &dmarc_broken;
 	scan->dmarc = facts;
 	request.from = message_from(scan->message);
@@ -322,7 +331,8 @@ scan_dmarc(struct scan *scan)
 		request.spf_domains = &spf->mail.domain;
 		request.n_spf = 1;
 	}
-	request.spf_temperror = spf->state == FACT_LATER;
+	request.from_lookalike =
+	    header_lookalike(message_headers(scan->message), SPAN("From"));
 	dmarc_check(&request, scan->dns, scan->arena, &facts->dmarc);
 	facts->state =
 	    facts->dmarc.result == DMARC_TEMPERROR ? FACT_LATER : FACT_DONE;

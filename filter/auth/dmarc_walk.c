@@ -1,0 +1,135 @@
+#include "filter/auth/dmarc_internal.h"
+
+#include "filter/mail/domain.h"
+
+/*
+ * The DNS tree walk (RFC 9989 section 4.10): from a name upwards, eight
+ * questions at most, to the records of its organisation and of the public
+ * suffix above it. A name of many labels is asked first and then cut to seven.
+ */
+
+#define WALK_LABELS 7
+
+/* The name asked after `name`, empty at the end (steps 3, 4 and 7). */
+static struct span
+next_target(struct span name, bool first)
+{
+	if (first && domain_labels(name) > WALK_LABELS)
+		return domain_suffix(name, WALK_LABELS);
+	return domain_parent(name);
+}
+
+/* The one record among the answer's, step 2: several are none. */
+static void
+take_record(struct dmarc_step *step, const struct dns_answer *answer,
+    struct arena *arena)
+{
+	const struct dns_record *only = NULL;
+
+	for (size_t i = 0; i < answer->n; i++) {
+		if (!dmarc_has_version(answer->records[i].data))
+			continue;
+		if (only)
+			return;
+		only = &answer->records[i];
+	}
+	if (!only)
+		return;
+	int rc = dmarc_parse(&step->record, only->data, arena);
+	step->found = rc != ERR_SYNTAX;
+	step->usable = rc == 0;
+}
+
+/* False when the answer did not come. */
+static bool
+ask(struct dmarc_step *step, struct dns_batch *dns, struct arena *arena)
+{
+	struct span name =
+	    arena_printf(arena, "_dmarc.%.*s", SPAN_ARG(step->domain));
+	const struct dns_answer *answer = dns_get(dns, name, DNS_TXT);
+
+	if (answer->status == DNS_TIMEOUT || answer->status == DNS_SERVFAIL)
+		return false;
+	if (answer->status == DNS_OK)
+		take_record(step, answer, arena);
+	return true;
+}
+
+static bool
+stops(const struct dmarc_step *step)
+{
+	return step->found && step->record.psd != 'u';
+}
+
+/* Section 4.10.2: from the longest name to the shortest. */
+static void
+select_org(struct dmarc_walk *walk, struct span domain)
+{
+	const struct dmarc_step *last = NULL;
+
+	for (size_t i = 0; i < walk->n; i++)
+		if (walk->steps[i].found)
+			last = &walk->steps[i];
+	walk->org = domain;
+	if (!last)
+		return;
+	if (last->record.psd != 'y' || last == walk->steps) {
+		walk->org = last->domain;
+	} else {
+		walk->psd_step = last;
+		walk->org =
+		    domain_suffix(domain, domain_labels(last->domain) + 1);
+	}
+	for (size_t i = 0; i < walk->n; i++)
+		if (walk->steps[i].found &&
+		    walk->steps[i].domain.len == walk->org.len)
+			walk->org_step = &walk->steps[i];
+}
+
+void
+dmarc_walk(struct dmarc_walk *ret, struct span domain, struct dns_batch *dns,
+    struct arena *arena)
+{
+	struct span target = domain;
+
+	*ret = (struct dmarc_walk){0};
+	while (target.len && ret->n < DMARC_QUERIES_MAX) {
+		struct dmarc_step *step = &ret->steps[ret->n++];
+		step->domain = target;
+		if (!ask(step, dns, arena)) {
+			ret->broken = true;
+			return;
+		}
+		if (stops(step))
+			break;
+		target = next_target(target, ret->n == 1);
+	}
+	select_org(ret, domain);
+}
+
+void
+dmarc_want(struct span from_domain, struct dns_batch *dns, struct arena *arena)
+{
+	struct span target;
+
+	if (domain_normalise(from_domain, arena, &target))
+		return;
+	for (int i = 0; target.len && i < DMARC_QUERIES_MAX; i++) {
+		dns_want(dns,
+		    arena_printf(arena, "_dmarc.%.*s", SPAN_ARG(target)),
+		    DNS_TXT);
+		target = next_target(target, i == 0);
+	}
+}
+
+struct span
+dmarc_org_domain(struct span domain, struct dns_batch *dns, struct arena *arena)
+{
+	struct dmarc_walk walk;
+	struct span name;
+
+	if (domain_normalise(domain, arena, &name))
+		return SPAN_NONE;
+	dmarc_walk(&walk, name, dns, arena);
+	return walk.org;
+}
