@@ -34,3 +34,6 @@ tests_fuzz_fuzz_received_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_authres
 tests_fuzz_fuzz_authres_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
 tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+FUZZERS += tests/fuzz/fuzz_zone
+tests_fuzz_fuzz_zone_LDADD = $(FUZZ_LIB) $(LIBS_DNS)
+tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
