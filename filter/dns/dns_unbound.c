@@ -60,16 +60,14 @@ set_options(struct ub_ctx *ctx, struct err *err)
 {
 	/*
 	 * It would answer NXDOMAIN for private and documentation networks by
-	 * itself, and refuse servers on loopback. After an outage a server is
-	 * to be tried soon. Its cache only has to hold delegations and keys:
-	 * answers are in ours.
+	 * itself, and refuse servers on loopback. Its cache only has to hold
+	 * delegations and keys: answers are in ours.
 	 */
 	static const char *const options[][2] = {
 	    {"unblock-lan-zones:", "yes"},
 	    {"insecure-lan-zones:", "yes"},
 	    {"do-not-query-localhost:", "no"},
 	    {"infra-keep-probing:", "yes"},
-	    {"infra-cache-max-rtt:", "4000"},
 	    {"outgoing-num-tcp:", "32"},
 	    {"num-queries-per-thread:", "4096"},
 	    {"msg-cache-size:", "4m"},
@@ -101,8 +99,16 @@ set_servers(
 
 	if (options->recursive)
 		return 0;
+	/*
+	 * What it knows of a server it forgets soon: else it goes on for
+	 * minutes to answer SERVFAIL by itself, with the server back again
+	 * after an outage of 20 s.
+	 */
+	int rc = ub_ctx_set_option(ctx, "infra-host-ttl:", "10");
+	if (rc)
+		return ub_failed(err, rc, "infra-host-ttl");
 	for (size_t i = 0; i < options->n_nameservers; i++) {
-		int rc = UB_SYNTAX;
+		rc = UB_SYNTAX;
 		if (span_copy(options->nameservers[i], text, sizeof text))
 			rc = ub_ctx_set_fwd(ctx, text);
 		if (rc)
@@ -111,7 +117,7 @@ set_servers(
 	}
 	if (options->n_nameservers)
 		return 0;
-	int rc = ub_ctx_resolvconf(ctx, NULL);
+	rc = ub_ctx_resolvconf(ctx, NULL);
 	return rc ? ub_failed(err, rc, "/etc/resolv.conf") : 0;
 }
 

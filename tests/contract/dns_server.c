@@ -218,7 +218,7 @@ serve_udp(struct dns_server *server)
 	if (n < 0 || !read_question(in, (size_t)n, &q))
 		return;
 	atomic_fetch_add(&server->udp_questions, 1);
-	if (server->silent)
+	if (atomic_load(&server->silent))
 		return;
 	buf_init(&reply, NULL, MESSAGE_MAX * 3);
 	if (!make_reply(server->zone, &q, &reply)) {

@@ -248,9 +248,9 @@ test_unbound(struct zone *zone)
 }
 
 static void
-test_dead(void)
+test_dead(struct zone *zone)
 {
-	struct dns_server server = {.silent = true};
+	struct dns_server server = {.zone = zone, .silent = true};
 
 	dns_server_start(&server);
 	struct dns *dns = open_on(&server, SHORT_MS);
@@ -266,7 +266,23 @@ test_dead(void)
 	CHECK(took >= SHORT_MS - 1 && took < 10000);
 	CHECK(dns_batch_timed_out(b));
 
+	TAP_CASE("a server that is back is asked again")
+	atomic_store(&server.silent, false);
+	int64_t until = clock_deadline(LONG_MS);
+	enum dns_status status;
+	do {
+		/* A timeout is kept for some seconds: other names. */
+		char name[32];
+		snprintf(
+		    name, sizeof name, "m%d.example", (int)clock_left(until));
+		b = dns_batch_new(dns, arena, LONG_MS, 10);
+		status = dns_get(b, span_of(name), DNS_A)->status;
+	} while (status != DNS_NXDOMAIN && clock_left(until));
+	CHECK_INT(status, DNS_NXDOMAIN);
+
 	TAP_CASE("closing does not wait for a dead server")
+	atomic_store(&server.silent, true);
+	dns_want(b, SPAN("3.example"), DNS_A);
 	start = clock_mono_ms();
 	arena_reset(arena);
 	dns_close(dns);
@@ -441,7 +457,7 @@ main(void)
 	test_zone_file();
 	test_unbound(zone);
 	test_silence(zone);
-	test_dead();
+	test_dead(zone);
 	test_late(zone);
 	test_threads();
 	test_options();

@@ -37,3 +37,7 @@ tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_zone
 tests_fuzz_fuzz_zone_LDADD = $(FUZZ_LIB) $(LIBS_DNS)
 tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_rdata
+tests_fuzz_fuzz_rdata_LDADD = $(FUZZ_LIB) $(LIBS_DNS)
+tests_fuzz_fuzz_rdata_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
