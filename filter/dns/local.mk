@@ -10,4 +10,5 @@ filter_dns_libdns_a_SOURCES = \
 	filter/dns/name.c filter/dns/name.h \
 	filter/dns/resolver.h \
 	filter/dns/zone.c filter/dns/zone.h \
+	filter/dns/zone_field.c filter/dns/zone_field.h \
 	filter/dns/zone_lex.c filter/dns/zone_lex.h

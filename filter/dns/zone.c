@@ -1,6 +1,5 @@
 #include "filter/dns/zone.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,12 +9,12 @@
 #include "filter/base/buf.h"
 #include "filter/base/file.h"
 #include "filter/base/map.h"
-#include "filter/dns/name.h"
+#include "filter/dns/zone_field.h"
 #include "filter/dns/zone_lex.h"
 
 /*
- * The zone file. One pass over the text: zone_lex.c gives tokens, an entry is
- * read field by field into its wire form, so that what a zone says and what a
+ * The zone file. One pass over the text: zone_lex.c gives tokens,
+ * zone_field.c turns them into wire form, so that what a zone says and what a
  * server says is decoded by the same code (draft.c). After a fault reading
  * goes on with the next line, to count the faults.
  *
@@ -26,7 +25,6 @@
 
 #define ZONE_TEXT_MAX ((size_t)256 * 1024 * 1024)
 #define RDATA_MAX 65535
-#define STRING_MAX 255 /* RFC 1035 section 3.3 */
 #define TTL_DEFAULT_S 3600
 
 struct zone_name {
@@ -52,219 +50,10 @@ struct loader {
 	size_t faults;
 };
 
-/* A reader gives NULL, or what is wrong with the token at hand. */
-typedef const char *field_fn(struct loader *l);
-
+/* Readers give NULL, or what is wrong with the token at hand. */
 static const char no_memory[] = "out of memory";
 
-/* --- fields ------------------------------------------------------------------------ */
-
-static bool
-at_text(const struct loader *l)
-{
-	return l->lex.token == ZONE_WORD || l->lex.token == ZONE_STRING;
-}
-
-static const char *
-missing(const struct loader *l, const char *what)
-{
-	return l->lex.token == ZONE_FAULT ? l->lex.fault : what;
-}
-
-/* Adds the name at hand, in wire form and lower case, to l->rdata. */
-static const char *
-read_name(struct loader *l)
-{
-	struct buf *out = &l->rdata;
-	size_t start = out->len, label = start;
-	struct span s = l->lex.text;
-	bool escaped;
-	char c;
-
-	if (!at_text(l))
-		return missing(l, "a name is missing");
-	if (span_is(s, ".")) {
-		buf_add_char(out, '\0');
-		return NULL;
-	}
-	if (span_is(s, "@"))
-		return "@ means nothing, there is no origin";
-	buf_add_char(out, '\0');
-	while (zone_lex_byte(&s, &c, &escaped)) {
-		if (c == '.' && !escaped) {
-			if (out->len - label == 1)
-				return "an empty label";
-			label = out->len;
-			buf_add_char(out, '\0');
-			continue;
-		}
-		buf_add_char(out, ascii_lower(c));
-		if (buf_failed(out))
-			return "a name over 253 bytes";
-		if (++out->p[label] > NAME_LABEL_MAX)
-			return "a label over 63 bytes";
-	}
-	if (s.len)
-		return "a bad escape";
-	/* After a final dot the label at hand is the root. */
-	if (out->len - label > 1)
-		buf_add_char(out, '\0');
-	if (out->len - start < 2)
-		return "an empty name";
-	return out->len - start > NAME_WIRE_MAX ? "a name over 253 bytes"
-						: NULL;
-}
-
-/* A number with the units of BIND, as in 1h30m. */
-static bool
-parse_ttl(struct span s, uint64_t *ret)
-{
-	static const struct {
-		char letter;
-		uint32_t seconds;
-	} units[] = {
-	    {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-	uint64_t sum = 0;
-
-	if (s.len == 0 || !ascii_is_digit(s.p[0]))
-		return false;
-	while (s.len) {
-		size_t n = 0;
-		uint64_t value, factor = 1;
-		while (n < s.len && ascii_is_digit(s.p[n]))
-			n++;
-		if (n > 10 || span_to_u64(span_head(s, n), &value))
-			return false;
-		s = span_skip(s, n);
-		bool known = s.len == 0;
-		for (size_t i = 0; s.len && i < sizeof units / sizeof *units;
-		     i++)
-			if (ascii_lower(s.p[0]) == units[i].letter) {
-				factor = units[i].seconds;
-				known = true;
-			}
-		if (!known)
-			return false;
-		s = span_skip(s, 1);
-		sum += value * factor;
-	}
-	*ret = sum;
-	return sum <= UINT32_MAX;
-}
-
-static const char *
-read_u32(struct loader *l)
-{
-	uint64_t value;
-
-	if (!at_text(l) || !parse_ttl(l->lex.text, &value))
-		return missing(l, "not a number");
-	for (int shift = 24; shift >= 0; shift -= 8)
-		buf_add_char(&l->rdata, (char)(uint8_t)(value >> shift));
-	return NULL;
-}
-
-static const char *
-read_u16(struct loader *l)
-{
-	uint64_t value;
-
-	if (!at_text(l) || span_to_u64(l->lex.text, &value) || value > 65535)
-		return missing(l, "not a number up to 65535");
-	buf_add_char(&l->rdata, (char)(uint8_t)(value >> 8));
-	buf_add_char(&l->rdata, (char)(uint8_t)value);
-	return NULL;
-}
-
-static bool
-read_address(struct loader *l, int family, size_t size)
-{
-	char text[64];
-	uint8_t bytes[16];
-
-	if (!at_text(l) || !span_copy(l->lex.text, text, sizeof text) ||
-	    inet_pton(family, text, bytes) != 1)
-		return false;
-	buf_add(&l->rdata, bytes, size);
-	return true;
-}
-
-static const char *
-read_a(struct loader *l)
-{
-	return read_address(l, AF_INET, 4) ? NULL
-					   : missing(l, "not an IPv4 address");
-}
-
-static const char *
-read_aaaa(struct loader *l)
-{
-	return read_address(l, AF_INET6, 16)
-		   ? NULL
-		   : missing(l, "not an IPv6 address");
-}
-
-/* All strings of the entry; leaves its end at hand. */
-static const char *
-read_strings(struct loader *l)
-{
-	struct buf *out = &l->rdata;
-
-	if (!at_text(l))
-		return missing(l, "a string is missing");
-	for (; at_text(l); zone_lex_next(&l->lex)) {
-		struct span s = l->lex.text;
-		size_t at = out->len;
-		bool escaped;
-		char c;
-		buf_add_char(out, '\0');
-		while (zone_lex_byte(&s, &c, &escaped)) {
-			if (out->len - at > STRING_MAX) {
-				at = out->len;
-				buf_add_char(out, '\0');
-			}
-			buf_add_char(out, c);
-			if (buf_failed(out))
-				return "a record over 65535 bytes";
-			out->p[at] = (char)(uint8_t)(out->len - at - 1);
-		}
-		if (s.len)
-			return "a bad escape";
-	}
-	return NULL;
-}
-
 /* --- entries ------------------------------------------------------------------------- */
-
-static field_fn *const a_fields[] = {read_a, NULL};
-static field_fn *const aaaa_fields[] = {read_aaaa, NULL};
-static field_fn *const name_fields[] = {read_name, NULL};
-static field_fn *const mx_fields[] = {read_u16, read_name, NULL};
-static field_fn *const txt_fields[] = {read_strings, NULL};
-static field_fn *const soa_fields[] = {read_name, read_name, read_u32, read_u32,
-    read_u32, read_u32, read_u32, NULL};
-
-static field_fn *const *
-fields_of(enum dns_type type)
-{
-	switch (type) {
-	case DNS_A:
-		return a_fields;
-	case DNS_AAAA:
-		return aaaa_fields;
-	case DNS_NS:
-	case DNS_CNAME:
-	case DNS_PTR:
-		return name_fields;
-	case DNS_MX:
-		return mx_fields;
-	case DNS_TXT:
-		return txt_fields;
-	case DNS_SOA:
-		return soa_fields;
-	}
-	return NULL;
-}
 
 /* The name whose wire form is in l->rdata; made when it is new. */
 static const char *
@@ -308,22 +97,6 @@ add_record(struct loader *l, enum dns_type type, enum dns_status status)
 	return NULL;
 }
 
-static const char *
-read_record(struct loader *l, enum dns_type type)
-{
-	for (field_fn *const *f = fields_of(type); *f; f++) {
-		/* read_strings has read on to the end by itself. */
-		const char *wrong = (*f)(l);
-		if (wrong)
-			return wrong;
-		if (*f != read_strings)
-			zone_lex_next(&l->lex);
-	}
-	if (l->lex.token != ZONE_END)
-		return missing(l, "more than the type takes");
-	return add_record(l, type, DNS_OK);
-}
-
 /* What follows TIMEOUT or SERVFAIL: a type or nothing. */
 static const char *
 read_failure(struct loader *l, enum dns_status status)
@@ -332,11 +105,12 @@ read_failure(struct loader *l, enum dns_status status)
 		l->owner->otherwise = status;
 		return NULL;
 	}
-	enum dns_type type = at_text(l) ? dns_type_of(l->lex.text) : 0;
+	enum dns_type type =
+	    zone_lex_at_text(&l->lex) ? dns_type_of(l->lex.text) : 0;
 	if (!type)
-		return missing(l, "unknown type");
+		return zone_field_missing(&l->lex, "unknown type");
 	if (zone_lex_next(&l->lex) != ZONE_END)
-		return missing(l, "more than the type takes");
+		return zone_field_missing(&l->lex, "more than the type takes");
 	return add_record(l, type, status);
 }
 
@@ -345,11 +119,12 @@ static const char *
 read_rest(struct loader *l)
 {
 	l->ttl_s = l->ttl_default_s;
-	while (at_text(l) && (span_caseis(l->lex.text, "IN") ||
-				 parse_ttl(l->lex.text, &l->ttl_s)))
+	while (zone_lex_at_text(&l->lex) &&
+	       (span_caseis(l->lex.text, "IN") ||
+		   zone_field_ttl(l->lex.text, &l->ttl_s)))
 		zone_lex_next(&l->lex);
-	if (!at_text(l))
-		return missing(l, "the type is missing");
+	if (!zone_lex_at_text(&l->lex))
+		return zone_field_missing(&l->lex, "the type is missing");
 	struct span word = l->lex.text;
 	enum dns_type type = dns_type_of(word);
 	bool timeout = span_caseis(word, "TIMEOUT");
@@ -357,8 +132,10 @@ read_rest(struct loader *l)
 		return "unknown type";
 	zone_lex_next(&l->lex);
 	buf_truncate(&l->rdata, 0);
-	if (type)
-		return read_record(l, type);
+	if (type) {
+		const char *wrong = zone_field_all(&l->lex, type, &l->rdata);
+		return wrong ? wrong : add_record(l, type, DNS_OK);
+	}
 	return read_failure(l, timeout ? DNS_TIMEOUT : DNS_SERVFAIL);
 }
 
@@ -368,10 +145,11 @@ read_directive(struct loader *l)
 	if (!span_caseis(l->lex.text, "$TTL"))
 		return "unknown directive";
 	zone_lex_next(&l->lex);
-	if (!at_text(l) || !parse_ttl(l->lex.text, &l->ttl_default_s))
-		return missing(l, "not a time");
+	if (!zone_lex_at_text(&l->lex) ||
+	    !zone_field_ttl(l->lex.text, &l->ttl_default_s))
+		return zone_field_missing(&l->lex, "not a time");
 	if (zone_lex_next(&l->lex) != ZONE_END)
-		return missing(l, "more than a time");
+		return zone_field_missing(&l->lex, "more than a time");
 	return NULL;
 }
 
@@ -384,9 +162,9 @@ read_entry(struct loader *l, bool blank)
 		return NULL;
 	if (blank)
 		return l->owner ? read_rest(l) : "the name is missing";
-	if (at_text(l) && span_starts(l->lex.text, SPAN("$")))
+	if (zone_lex_at_text(&l->lex) && span_starts(l->lex.text, SPAN("$")))
 		return read_directive(l);
-	const char *wrong = read_name(l);
+	const char *wrong = zone_field_name(&l->lex, &l->rdata);
 	if (!wrong)
 		wrong = set_owner(l);
 	if (wrong) {
@@ -406,7 +184,7 @@ note_fault(struct loader *l, const char *wrong)
 	if (l->faults++)
 		return;
 	buf_init(&word, NULL, 256);
-	if (at_text(l))
+	if (zone_lex_at_text(&l->lex))
 		buf_add_coded(&word, l->lex.text, 40);
 	err_set(l->err, wrong == no_memory ? ERR_NOMEM : ERR_SYNTAX,
 	    "%s:%zu: %s%s%s", l->path, l->lex.token_line, wrong,

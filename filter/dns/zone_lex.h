@@ -24,6 +24,13 @@ struct zone_lex {
 	const char *fault;
 };
 
+/* True at a word or a string. */
+static inline bool
+zone_lex_at_text(const struct zone_lex *lex)
+{
+	return lex->token == ZONE_WORD || lex->token == ZONE_STRING;
+}
+
 void zone_lex_init(struct zone_lex *lex, struct span text);
 /* False when nothing is left. Says whether the next entry begins with blanks. */
 bool zone_lex_more(struct zone_lex *lex, bool *ret_blank);
