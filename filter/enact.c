@@ -107,7 +107,8 @@ enact_verdict(const struct mta *mta, const struct fields_request *fields,
 		return refuse(mta, fields, verdict);
 	if (verdict->action == ACTION_QUARANTINE && !hold(mta, fields->ref)) {
 		verdict->action = ACTION_TAG;
-		(*ret_missed)++;
+		/* That it cannot was said at the negotiation. */
+		*ret_missed += (mta->can & MTA_QUARANTINE) != 0;
 	}
 	if (fields->scan)
 		edit_fields(mta, fields, ret_missed);

@@ -28,6 +28,7 @@
  */
 
 #define NAME "assay"
+#define BACKLOG 1024    /* an MTA may open hundreds at once */
 #define STOP_STEP_MS 20 /* between looks whether all have left */
 
 /* What is waived, in one place; each of these callbacks ends with waived(). */
@@ -450,6 +451,7 @@ register_milter(const char *text, struct err *err)
 		    "milter.socket: \"%s\" is no unix:PATH, inet:PORT@HOST,"
 		    " inet6:PORT@HOST or fd:N",
 		    text);
+	(void)smfi_setbacklog(BACKLOG);
 	if (smfi_register(description) != MI_SUCCESS)
 		return err_set(err, ERR_STATE, "libmilter refuses us");
 	return 0;

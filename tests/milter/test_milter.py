@@ -36,7 +36,7 @@ class Daemon:
     """One assayd with a folder of its own."""
 
     def __init__(self, *options, socket_text=None, start=True, conf="",
-                 foreground=True, pass_fds=(), mode="enforce"):
+                 foreground=True, pass_fds=(), mode="enforce", zone=True):
         self.dir = tempfile.mkdtemp(prefix="assay-milter-")
         os.chmod(self.dir, 0o755)
         os.mkdir(self.path("rules"))
@@ -49,11 +49,12 @@ class Daemon:
             ASSAYD, "-c", self.path("assay.conf"),
             "-o", "state=" + self.path("state"),
             "-o", "control=" + self.control,
-            "-o", "dns.zone=" + self.path("zone"),
             "-o", "rules.path=" + self.path("rules"),
             "-o", "milter.authserv_id=mx.example.org",
             "-o", "policy.default.mode=" + mode,
             "-p", socket_text or "unix:" + self.socket]
+        if zone:
+            self.argv += ["-o", "dns.zone=" + self.path("zone")]
         if foreground:
             self.argv.append("-f")
         self.argv += options
@@ -229,6 +230,26 @@ def large():
         assert d.ask("status")["body_memory"] == 0
         assert not [n for n in os.listdir(d.path("state"))
                     if n != "site.key"], "a spool file was left"
+
+
+@case("a dead resolver: the MTA is kept waiting, then the mail goes on")
+def dead_resolver():
+    hole = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    hole.bind(("127.0.0.1", 0))
+    with Daemon("-o", "dns.nameservers=127.0.0.1@%d" % hole.getsockname()[1],
+                "-o", "dns.timeout=7s", "-o", "dns.message_time=7s",
+                zone=False) as d:
+        with d.milter().begin() as m:
+            started = time.monotonic()
+            reply = m.message()
+            took = time.monotonic() - started
+        assert reply.letter == "c", reply
+        assert "p" in [letter for letter, _ in reply.edits], reply
+        assert 5 < took < 14, took
+        assert "degraded=dns" in d.log(), d.log()
+        assert "spf=temperror" in d.log(), d.log()
+        assert d.stop() == 0
+    hole.close()
 
 
 # --- the protocol -----------------------------------------------------------

@@ -38,8 +38,9 @@ tests_unit_test_rule_meta_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_rule_run_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_rule_parse_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 UNIT += tests/unit/test_journal tests/unit/test_policy tests/unit/test_ref \
-	tests/unit/test_reply
+	tests/unit/test_reply tests/unit/test_stats
 tests_unit_test_journal_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_policy_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_ref_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_reply_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
+tests_unit_test_stats_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
