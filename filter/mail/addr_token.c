@@ -101,7 +101,8 @@ take(struct addr_reader *r, struct addr_token *ret, enum addr_token_kind kind,
 	}
 	struct span inside = span_make(r->s.p + r->i + 1, end - r->i - 2);
 	if (kind == ADDR_TOKEN_LITERAL) {
-		ret->text = span_make(r->s.p + r->i, end - r->i);
+		ret->text =
+		    plain_text(span_make(r->s.p + r->i, end - r->i), r->arena);
 		if (span_find_any(inside, "<>@,\r\n") != SPAN_NPOS)
 			r->ambiguous = true;
 	} else {

@@ -20,7 +20,10 @@ bool authres_id(struct span value, struct arena *arena, struct span *ret_id);
  * True when a field must be removed because it could be taken for one with
  * our id by any program: comments, quoting, case, folding, trailing dot,
  * version number, Unicode forms; also when our id stands where a lenient
- * reader would see it although the field is malformed.
+ * reader would see it although the field is malformed. Malformed fields of
+ * others that name our id anywhere are ours too; well-formed ones are theirs
+ * whatever their comments and results say. Also true when the arena has failed;
+ * false for an empty `our_id`. Linear.
  */
 bool authres_claims(struct span value, struct span our_id, struct arena *arena);
 
@@ -41,9 +44,11 @@ void authres_begin(
 /* `reason` is a comment in (), may be empty; cut at 120 bytes. */
 void authres_result(struct authres *ar, const char *method, const char *result,
     struct span reason);
-/* `name` is "smtp.mailfrom", "header.d" ...; empty values are left out. */
+/* `name` is "smtp.mailfrom", "header.d" ...; empty values are left out, long
+ * ones cut at 320 bytes, domains in UTF-8 written as A-labels. */
 void authres_prop(struct authres *ar, const char *name, struct span value);
-/* The finished value without leading blank, "id; none" when nothing was added. */
+/* The finished value without leading blank, "id; none" when nothing was added;
+ * SPAN_NONE when it did not fit (64 KB) or the arena failed. */
 struct span authres_end(struct authres *ar);
 
 #endif

@@ -219,6 +219,8 @@ test_ambiguous(struct arena *a)
 		AMBIGUOUS},
 	    {"an address in square brackets", "[<a@bank.test>] <j@x.test>",
 		"[<a@bank.test>]|j|x.test", AMBIGUOUS},
+	    {"a fold in square brackets", "a@[192.0.\r\n 2.1]",
+		"|a|[192.0. 2.1]", AMBIGUOUS},
 	    {"a bracket too many", "j@x.test>", "|j|x.test", AMBIGUOUS},
 	    {"a semicolon for a comma", "a@x.test; b@y.test",
 		"|a|x.test;|b|y.test", AMBIGUOUS},
