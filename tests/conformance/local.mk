@@ -1,8 +1,16 @@
 # Suites of others, where they are beside the tree: skipped by name else.
+check_PROGRAMS += tests/conformance/dkim_driver
+tests_conformance_dkim_driver_LDADD = $(LIBS_AUTH)
+
+check_PROGRAMS += tests/conformance/dmarc_driver
+tests_conformance_dmarc_driver_LDADD = $(LIBS_AUTH)
+
 check_PROGRAMS += tests/conformance/spf_driver
 tests_conformance_spf_driver_LDADD = $(LIBS_AUTH)
 
 CONFORMANCE = \
+	tests/conformance/run_dkim.py \
+	tests/conformance/run_dmarc.py \
 	tests/conformance/run_spf.py
 TESTS += $(CONFORMANCE)
 EXTRA_DIST += $(CONFORMANCE)
