@@ -1,5 +1,6 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
+	tests/unit/test_rules \
 	tests/unit/test_authres \
 	tests/unit/test_received \
 	tests/unit/test_rule_parse \
@@ -44,3 +45,4 @@ tests_unit_test_policy_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_ref_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_reply_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_stats_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
+tests_unit_test_rules_LDADD = tests/lib/libtap.a $(LIBS_RULE)
