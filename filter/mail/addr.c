@@ -127,7 +127,10 @@ join_alone(struct parser *p)
 		    &raw, word->spec.len ? word->spec : word->raw_name);
 		buf_add_str(&raw, ", ");
 	}
-	buf_add_span(&raw, a.raw_name);
+	if (a.raw_name.len)
+		buf_add_span(&raw, a.raw_name);
+	else if (raw.len >= 2)
+		buf_truncate(&raw, raw.len - 2);
 	set_name(p, &a, buf_span(&raw));
 	items->v[first] = a;
 	items->n = first + 1;
@@ -145,7 +148,7 @@ end_angle(struct parser *p)
 		add_spec(p, &p->angle, name);
 	if (p->open.len && !span_caseeq(p->open, addr_spec_span(&p->angle)))
 		set_ambiguous(p);
-	if (p->alone && p->phrase.len && p->list->items.n > n)
+	if (p->alone && p->list->items.n > n)
 		join_alone(p);
 	p->alone = 0;
 	if (p->bare.text.len)

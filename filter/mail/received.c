@@ -143,17 +143,21 @@ take_manner(struct reader *rd, struct span c)
 	       span_casestarts(c, SPAN("Client "));
 }
 
-/* A comment's next word; parentheses inside do not matter. */
+static bool
+is_wrapping(char c)
+{
+	return c == '(' || c == ')' || c == '"' || c == ',' || c == ';';
+}
+
+/* A comment's next word, without the marks around it. */
 static struct span
 comment_word(struct span *c)
 {
 	struct span word = span_word(c);
 
-	while (word.len && (word.p[0] == '(' || word.p[0] == ')'))
+	while (word.len && is_wrapping(word.p[0]))
 		word = span_skip(word, 1);
-	while (word.len &&
-	       (word.p[word.len - 1] == ')' || word.p[word.len - 1] == ',' ||
-		   word.p[word.len - 1] == ';'))
+	while (word.len && is_wrapping(word.p[word.len - 1]))
 		word.len--;
 	return word;
 }
@@ -203,6 +207,7 @@ take_comment(struct reader *rd, struct span c)
 	if (take_manner(rd, c))
 		return;
 	if (rd->clause == FROM) {
+		rd->value = true; /* `from (host [ip]) by`: HELO was empty */
 		take_client(rd, c);
 		return;
 	}
@@ -247,6 +252,8 @@ take_from(struct reader *rd, struct span word)
 		rd->r->helo = word;
 	} else if (rd->r->ip.family == 0 && parse_ip(word, &ip)) {
 		rd->r->ip = ip; /* `from host [ip] by` */
+	} else if (span_is(rd->from, "mail") && span_is(word, "pickup")) {
+		rd->local = true; /* `from mail pickup service by` */
 	}
 }
 
@@ -376,7 +383,8 @@ settle(struct reader *rd)
 		r->rdns = host_of(rd->from);
 	}
 	take_protocol(r, r->with);
-	rd->local = span_caseis(r->with, "local");
+	if (span_caseis(r->with, "local"))
+		rd->local = true;
 }
 
 bool
@@ -390,5 +398,5 @@ received_parse(struct received *ret, struct span value, struct arena *arena)
 	settle(&rd);
 	if (date.p)
 		ret->time = received_date(date);
-	return rd.from.len > 0 && !rd.local;
+	return (rd.from.len || ret->ip.family) && !rd.local;
 }

@@ -208,6 +208,8 @@ test_ambiguous(struct arena *a)
 		AMBIGUOUS},
 	    {"commas in a name", "a@x.test, Doe, Joe F, Jr. <j@x.test>",
 		"|a|x.test;Doe, Joe F, Jr.|j|x.test", AMBIGUOUS},
+	    {"a comma behind a name", "\"Joe!\", <j@x.test>", "Joe!|j|x.test",
+		AMBIGUOUS},
 	    {"local parts stay apart from bare addresses", "root, j@x.test",
 		"|root|;|j|x.test", CLEAR},
 	    {"an unclosed quote loses no address", "\"Joe <j@x.test>",

@@ -132,6 +132,15 @@ test_forms(struct arena *a)
 		"from h (r.example [192.0.2.1]) by m with UTF8SMTPSA id 1; "
 		"Fri, 21 Nov 1997 09:55:06 -0600",
 		"h|r.example|192.0.2.1||m|UTF8SMTPSA|1|", AUTH | TLS},
+	    {"vger.kernel.org",
+		"from h.example ([192.0.2.1]:60752 \"EHLO g.example\" "
+		"rhost-flags-OK-OK-OK-OK) by vger.example with ESMTP id S2 "
+		"(ORCPT <rfc822;a@x.test>); Fri, 21 Nov 1997 10:55:06 -0500",
+		"g.example|h.example|192.0.2.1||vger.example|ESMTP|S2|", 0},
+	    {"an empty HELO name",
+		"from  (r.example [192.0.2.1]) by m with SMTP id 1; Fri, 21 "
+		"Nov 1997 10:55:06 -0500",
+		"|r.example|192.0.2.1||m|SMTP|1|", 0},
 	    {"words that look like clauses as names",
 		"from by (r.example [192.0.2.1]) by with with id id for for x; "
 		"Fri, 21 Nov 1997 09:55:06 -0600",
@@ -183,6 +192,9 @@ test_no_client(struct arena *a)
 	    {"Exim, a local user",
 		"from joe by m with local (Exim 4.96) id 1; Fri, 21 Nov 1997 "
 		"09:55:06 -0600"},
+	    {"Microsoft's pickup folder",
+		"from mail pickup service by m with Microsoft SMTPSVC; Fri, 21 "
+		"Nov 1997 09:55:06 -0600"},
 	    {"nothing", ""},
 	    {"words", "hello world"},
 	    {"a lone from", "from"},
