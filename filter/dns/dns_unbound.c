@@ -136,7 +136,8 @@ configure(
 		rc = access(ROOT_KEY, R_OK) ? UB_READFILE
 					    : ub_ctx_add_ta_file(ctx, ROOT_KEY);
 		if (rc)
-			return ub_failed(err, rc, ROOT_KEY);
+			return ub_failed(
+			    err, rc, ROOT_KEY " (package dns-root-data)");
 	}
 	/* The last, since it ends configuring; with servers, theirs to say. */
 	if (!options->recursive)

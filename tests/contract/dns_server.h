@@ -17,7 +17,7 @@ struct dns_server {
 	const struct zone *zone;
 	const char *slow_name; /* with NULL for none: its replies come late */
 	int64_t slow_ms;
-	bool silent; /* says nothing at all */
+	atomic_bool silent; /* says nothing at all; may change */
 
 	uint16_t port;
 	_Atomic unsigned udp_questions, tcp_questions;

@@ -306,10 +306,19 @@ test_waiting(void)
 	    "late");
 	CHECK_INT(s->n, 3);
 
-	TAP_CASE("a name that times out is counted once")
+	TAP_CASE("a name that nobody awaited times out for the next one")
+	dns_want(b3, SPAN("stale.example"), DNS_TXT);
+	(void)dns_get(b3, SPAN("pause.example"), DNS_TXT);
+	b = dns_batch_new(dns, arena, 10000, 10);
+	CHECK_INT(
+	    dns_get(b, SPAN("stale.example"), DNS_TXT)->status, DNS_TIMEOUT);
+	CHECK_INT(dns_batch_waited_ms(b), 0);
+	CHECK_INT(s->n, 5);
+
+	TAP_CASE("names that time out are counted once")
 	struct dns_counts c;
 	dns_counts(dns, &c);
-	CHECK_INT(c.timeouts, 1);
+	CHECK_INT(c.timeouts, 3);
 	arena_free(arena);
 	dns_close(dns);
 }
