@@ -293,15 +293,16 @@ spf_record_done(struct spf_record *record)
 
 static const char form_kind = 0;
 
-static void
-drop_form(void *form)
+void
+spf_record_drop(void *record)
 {
-	spf_record_done(form);
-	free(form);
+	if (record)
+		spf_record_done(record);
+	free(record);
 }
 
-static void *
-make_form(const struct dns_answer *answer, void *arg)
+void *
+spf_record_make(const struct dns_answer *answer, void *arg)
 {
 	struct spf_record *record = calloc(1, sizeof *record);
 	struct span text = SPAN_NONE;
@@ -329,5 +330,6 @@ make_form(const struct dns_answer *answer, void *arg)
 const struct spf_record *
 spf_record_of(const struct dns_answer *answer)
 {
-	return dns_parsed(answer, &form_kind, make_form, drop_form, NULL);
+	return dns_parsed(
+	    answer, &form_kind, spf_record_make, spf_record_drop, NULL);
 }

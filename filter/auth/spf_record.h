@@ -63,6 +63,13 @@ int spf_record_parse(struct spf_record *ret, struct span text) MUST_USE;
 void spf_record_done(struct spf_record *record);
 
 /*
+ * The record among the texts of an answer, on the heap; NULL when memory is
+ * short. `arg` is not used: for dns_parsed().
+ */
+void *spf_record_make(const struct dns_answer *answer, void *arg);
+void spf_record_drop(void *record);
+
+/*
  * The record among the texts of a TXT answer, read once as long as the answer
  * is cached. Lives as the answer does. NULL when memory is short.
  */

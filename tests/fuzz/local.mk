@@ -50,3 +50,10 @@ tests_fuzz_fuzz_session_LDADD = $(FUZZ_LIB) $(LIBS_FILTER)
 tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 EXTRA_DIST += tests/fuzz/session.cf tests/fuzz/session.conf \
 	tests/fuzz/session.zone
+FUZZERS += tests/fuzz/fuzz_macro
+tests_fuzz_fuzz_macro_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_macro_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_spf
+tests_fuzz_fuzz_spf_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

@@ -1,6 +1,9 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
 	tests/unit/test_rules \
+	tests/unit/test_macro \
+	tests/unit/test_spf \
+	tests/unit/test_spf_record \
 	tests/unit/test_authres \
 	tests/unit/test_received \
 	tests/unit/test_rule_parse \
@@ -46,3 +49,6 @@ tests_unit_test_ref_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_reply_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_stats_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_rules_LDADD = tests/lib/libtap.a $(LIBS_RULE)
+tests_unit_test_macro_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_spf_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_spf_record_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
