@@ -35,6 +35,7 @@ tests_fuzz_fuzz_received_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_authres
 tests_fuzz_fuzz_authres_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
 tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
 FUZZERS += tests/fuzz/fuzz_zone
 tests_fuzz_fuzz_zone_LDADD = $(FUZZ_LIB) $(LIBS_DNS)
 tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
@@ -50,6 +51,7 @@ tests_fuzz_fuzz_session_LDADD = $(FUZZ_LIB) $(LIBS_FILTER)
 tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 EXTRA_DIST += tests/fuzz/session.cf tests/fuzz/session.conf \
 	tests/fuzz/session.zone
+
 FUZZERS += tests/fuzz/fuzz_macro
 tests_fuzz_fuzz_macro_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
 tests_fuzz_fuzz_macro_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
