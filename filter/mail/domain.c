@@ -170,3 +170,17 @@ domain_registrable(struct span name)
 	const char *at = psl_registrable_domain(psl_builtin(), text);
 	return at ? span_skip(name, (size_t)(at - text)) : none;
 }
+
+bool
+domain_tld_known(struct span tld)
+{
+	char text[DOMAIN_LABEL_MAX + 1];
+
+	if (!is_name(tld) || tld.len > DOMAIN_LABEL_MAX || is_numeric(tld))
+		return false;
+	for (size_t i = 0; i < tld.len; i++)
+		text[i] = ascii_lower(tld.p[i]);
+	text[tld.len] = '\0';
+	return psl_is_public_suffix2(psl_builtin(), text,
+	    PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}

@@ -28,6 +28,12 @@ struct span domain_parent(struct span name);
 bool domain_is_below(struct span name, struct span parent);
 
 /*
+ * True for a top-level domain of the Public Suffix List; `tld` is one label,
+ * ASCII case ignored. (Names under others have a registrable domain too.)
+ */
+bool domain_tld_known(struct span tld);
+
+/*
  * The registrable domain (Public Suffix List), a view into `name`; empty when
  * the name is a public suffix itself. For rules and lists; DMARC walks the
  * tree instead.

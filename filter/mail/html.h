@@ -11,6 +11,7 @@ struct html_link {
 	struct span target; /* resolved against <base> */
 	struct span tag;    /* "a", "img", ... lower case */
 	struct span text;   /* anchor text, <= 4096 bytes */
+	bool anchor;        /* the href of <a>: has text */
 	bool hidden;        /* inside text that a reader does not see */
 	bool odd;    /* SpamAssassin does not see it: broken tag, SVG, ... */
 	bool narrow; /* no character above U+00FF, and the markup was ASCII:
@@ -25,8 +26,9 @@ struct html {
 	struct span title;
 	unsigned tags; /* number of start and end tags */
 	size_t invisible_bytes;
-	bool narrow;    /* as for a link: of `text` */
-	bool truncated; /* a limit was met */
+	bool narrow;      /* as for a link: of `text` */
+	bool truncated;   /* a limit was met */
+	bool bare_anchor; /* an <a> without link */
 	bool has_script, has_form, has_iframe;
 };
 

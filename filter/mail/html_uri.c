@@ -262,12 +262,14 @@ odd_links(struct html_reader *r, const struct html_tag *tag)
 		(void)add_link(r, tag, tag->attrs[HTML_SRC], true);
 }
 
-static void
+/* Returns the index + 1 of the link of an href, 0 when there is none. */
+static size_t
 known_links(struct html_reader *r, const struct html_tag *tag)
 {
 	const struct span *attrs = tag->attrs;
 	bool odd_href = attrs[HTML_ODD_HREF].p != NULL;
 	bool odd_src = attrs[HTML_ODD_SRC].p != NULL;
+	size_t before = r->html->links.n, href = 0;
 
 	switch (tag->info ? tag->info->uri : HTML_URI_NONE) {
 	case HTML_URI_BACKGROUND:
@@ -277,6 +279,7 @@ known_links(struct html_reader *r, const struct html_tag *tag)
 		/* An odd one takes the place of the other. */
 		(void)add_link(r, tag, attrs[HTML_ODD_HREF], false);
 		(void)add_link(r, tag, attrs[HTML_HREF], odd_href);
+		href = r->html->links.n > before ? before + 1 : 0;
 		(void)add_link(r, tag, attrs[HTML_SAFE_REDIRECT], false);
 		break;
 	case HTML_URI_SRC:
@@ -295,22 +298,31 @@ known_links(struct html_reader *r, const struct html_tag *tag)
 	case HTML_URI_NONE:
 		break;
 	}
+	return href;
+}
+
+/* The text that follows belongs to the link at `href`, index + 1 or 0. */
+static void
+begin_anchor(struct html_reader *r, const struct html_tag *tag, size_t href)
+{
+	r->anchor_depth++;
+	r->anchor_link = href;
+	if (href)
+		r->html->links.v[href - 1].anchor = true;
+	else
+		r->html->bare_anchor |= !tag->odd;
 }
 
 void
 html_add_links(struct html_reader *r, const struct html_tag *tag)
 {
 	bool anchor = span_caseis(tag->name, "a");
-	size_t before = r->html->links.n;
 
 	if (anchor)
 		flush_anchor(r);
-	known_links(r, tag);
-	if (anchor) {
-		r->anchor_depth++;
-		if (r->html->links.n > before)
-			r->anchor_link = before + 1;
-	}
+	size_t href = known_links(r, tag);
+	if (anchor)
+		begin_anchor(r, tag, href);
 	odd_links(r, tag);
 	if (span_caseis(tag->name, "img"))
 		html_anchor_text(r, SPAN("<img>\n"));

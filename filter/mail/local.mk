@@ -46,6 +46,8 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/text.h \
 	filter/mail/url.c \
 	filter/mail/url.h \
+	filter/mail/url_domain.c \
+	filter/mail/url_find.c \
 	filter/mail/url_forms.c \
 	filter/mail/view.c \
 	filter/mail/view.h \

@@ -428,14 +428,17 @@ const struct url_list *
 message_urls(struct message *m)
 {
 	const struct mime_tree *tree = message_tree(m);
-	const struct view_list *body;
 
 	if (m->urls_done)
 		return &m->urls;
 	m->urls_done = true;
-	body = view_body(m);
-	for (size_t i = 0; i < body->n; i++)
-		url_find(&m->urls, body->v[i], m->arena);
+	const struct url_list *found = view_found(m);
+	for (size_t i = 0; i < found->n; i++) {
+		struct url *to =
+		    found->v[i].host.len ? VEC_PUSH(m->arena, &m->urls) : NULL;
+		if (to)
+			*to = found->v[i];
+	}
 	for (size_t i = 0; i < tree->parts.n; i++)
 		add_html_links(m, message_part_html(m, tree->parts.v[i]));
 	return &m->urls;

@@ -21,13 +21,15 @@ struct message {
 	size_t size, body_size;
 	unsigned lacks; /* enum message_lack */
 	/* memoised answers */
-	bool tree_done, from_done, urls_done;
+	bool tree_done, from_done, urls_done, found_done;
 	bool body_done, rawbody_done, uri_done, full_done;
 	struct mime_tree tree;
 	struct addr_list from;
 	struct url_list urls;
+	struct url_finder found; /* links in the text of the body */
 	struct view_list view_body, view_rawbody, view_uri;
 	struct span view_full;
+	struct map uris_seen;     /* links of HTML, each looked at once */
 	struct map header_values; /* view_header's, by flags and name */
 	struct map header_texts;  /* message_header_text's, by field */
 };
@@ -40,5 +42,8 @@ void view_push(struct message *m, struct view_list *list, struct span piece);
  * `set`, in its order, that stands within the next 1024 bytes, else there.
  */
 size_t view_cut(struct span text, size_t at, const char *set);
+
+/* The links in the text of view_body(). */
+const struct url_list *view_found(struct message *m);
 
 #endif

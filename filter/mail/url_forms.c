@@ -1,47 +1,49 @@
-#include "filter/mail/url.h"
-
 #include "filter/base/buf.h"
-#include "filter/mail/domain.h"
+#include "filter/mail/url.h"
 
 /*
  * The set of strings that uri rules see for one link (rule language, section
  * 5.4): as found, and each form that a mail program or browser may make of it.
- * One step after the other changes the text; every change is kept. Links
- * inside a link's path are taken in turn, a bounded number of them.
+ * A link inside a link's path is taken in turn, a bounded number of them.
  */
 
-#define FORMS_MAX 40
-#define INNER_MAX 5
+#define INNER_MAX 10 /* links inside links */
+
+struct work {
+	struct url_forms *list;
+	size_t from; /* of the forms of this link */
+	struct span inner[INNER_MAX + 1];
+	size_t n;
+	struct arena *arena;
+};
 
 static void
-keep(struct url_forms *list, size_t from, struct span form, struct arena *arena)
+keep(struct work *w, struct span form)
 {
-	if (!form.len || list->n - from >= FORMS_MAX)
-		return;
-	for (size_t i = from; i < list->n; i++)
-		if (span_eq(list->v[i], form))
+	form = span_head(form, URL_LEN_MAX);
+	for (size_t i = w->from; i < w->list->n; i++)
+		if (span_eq(w->list->v[i], form))
 			return;
-	struct span *to = VEC_PUSH(arena, list);
+	struct span *to = VEC_PUSH(w->arena, w->list);
 	if (to)
 		*to = form;
 }
 
-typedef struct span step_fn(struct span url, struct arena *arena);
-
-/* --- steps on the whole text ------------------------------------------------------- */
+/* --- steps on the whole text ---------------------------------------------------------- */
 
 static struct span
-no_newlines(struct span url, struct arena *arena)
+without_newlines(struct span url, struct arena *arena)
 {
 	struct buf out;
 
-	if (span_find_any(url, "\r\n") == SPAN_NPOS)
-		return url;
-	buf_init(&out, arena, URL_LEN_MAX * 4);
+	if (span_find_char(url, '\r') == SPAN_NPOS &&
+	    span_find_char(url, '\n') == SPAN_NPOS)
+		return span_trim(url);
+	buf_init(&out, arena, url.len);
 	for (size_t i = 0; i < url.len; i++)
 		if (url.p[i] != '\r' && url.p[i] != '\n')
 			buf_add_char(&out, url.p[i]);
-	return buf_span(&out);
+	return span_trim(buf_span(&out));
 }
 
 static struct span
@@ -51,7 +53,7 @@ slashes(struct span url, struct arena *arena)
 
 	if (span_find_char(url, '\\') == SPAN_NPOS)
 		return url;
-	buf_init(&out, arena, URL_LEN_MAX * 4);
+	buf_init(&out, arena, url.len);
 	for (size_t i = 0; i < url.len; i++)
 		buf_add_char(&out, url.p[i] == '\\' ? '/' : url.p[i]);
 	return buf_span(&out);
@@ -66,59 +68,75 @@ http_len(struct span url)
 	return span_casestarts(url, SPAN("https:")) ? 6 : 0;
 }
 
-static bool
-has_scheme(struct span url)
+/* Length of "http://" or "https://", 0 for others. */
+static size_t
+http_slashes_len(struct span url)
 {
-	size_t n = 0;
+	size_t n = http_len(url);
 
-	while (n < url.len &&
-	       (ascii_is_alnum(url.p[n]) || url.p[n] == '+' || url.p[n] == '-'))
-		n++;
-	return n > 0 && n < url.len && url.p[n] == ':';
+	return n && span_starts(span_skip(url, n), SPAN("//")) ? n + 2 : 0;
 }
 
-/* "http:/x", "http:x" and "http:////x" to "http://x". */
+/* "http:x" and "http:/x" to "http://x". */
 static struct span
 two_slashes(struct span url, struct arena *arena)
 {
 	size_t n = http_len(url), k = n;
 
-	while (n && k < url.len && url.p[k] == '/')
+	while (n && k < url.len && k < n + 2 && url.p[k] == '/')
 		k++;
-	if (!n || k - n == 2 || k == url.len)
+	if (!n || k == n + 2)
 		return url;
 	return arena_printf(arena, "%.*s//%.*s", SPAN_ARG(span_head(url, n)),
 	    SPAN_ARG(span_skip(url, k)));
 }
 
-static struct span
-add_scheme(struct span url, struct arena *arena)
+/* The byte of a %XX at the front; -1 when there is none. */
+static int
+percent(struct span s)
 {
-	const char *scheme = "http://";
+	int high = s.len > 2 ? ascii_hex(s.p[1]) : -1;
+	int low = s.len > 2 ? ascii_hex(s.p[2]) : -1;
 
-	if (has_scheme(url))
-		return url;
-	if (span_casestarts(url, SPAN("ftp.")))
-		scheme = "ftp://";
-	else if (span_starts(url, SPAN("//")))
-		scheme = "http:";
-	return arena_printf(arena, "%s%.*s", scheme, SPAN_ARG(url));
+	return s.len > 2 && s.p[0] == '%' && high >= 0 && low >= 0
+		   ? high << 4 | low
+		   : -1;
 }
 
-static struct span
-percent_decoded(struct span url, struct arena *arena)
+static bool
+has_percent(struct span url)
+{
+	size_t at = 0, more;
+
+	while ((more = span_find_char(span_skip(url, at), '%')) != SPAN_NPOS) {
+		at += more;
+		if (percent(span_skip(url, at)) >= 0)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+struct span
+url_decode(struct span url, struct arena *arena)
 {
 	struct buf out;
 
-	if (span_find_char(url, '%') == SPAN_NPOS)
+	if (!has_percent(url))
 		return url;
 	buf_init(&out, arena, URL_LEN_MAX * 4);
 	for (size_t i = 0; i < url.len; i++) {
-		int high = i + 2 < url.len ? ascii_hex(url.p[i + 1]) : -1;
-		int low = i + 2 < url.len ? ascii_hex(url.p[i + 2]) : -1;
-		if (url.p[i] == '%' && high >= 0 && low >= 0) {
-			buf_add_char(&out, (char)(high << 4 | low));
+		unsigned char u = (unsigned char)url.p[i];
+		int byte = percent(span_skip(url, i));
+		if (byte > 0x20 && byte < 0x7f) {
+			buf_add_char(&out, (char)byte);
 			i += 2;
+		} else if (byte >= 0) {
+			buf_add(&out, url.p + i, 3);
+			i += 2;
+		} else if (u <= ' ' || u >= 0x7f || u == '"' || u == '%' ||
+			   u == '<' || u == '>') {
+			buf_printf(&out, "%%%02x", u);
 		} else {
 			buf_add_char(&out, url.p[i]);
 		}
@@ -126,234 +144,409 @@ percent_decoded(struct span url, struct arena *arena)
 	return buf_span(&out);
 }
 
-/* &#NN; references of printable characters. */
-static struct span
-entities_decoded(struct span url, struct arena *arena)
-{
-	struct buf out;
-
-	if (span_find(url, SPAN("&#"), 0) == SPAN_NPOS)
-		return url;
-	buf_init(&out, arena, URL_LEN_MAX * 4);
-	for (size_t i = 0; i < url.len; i++) {
-		struct span rest = span_skip(url, i);
-		size_t n = 2;
-		uint64_t code = 0;
-		if (!span_starts(rest, SPAN("&#"))) {
-			buf_add_char(&out, url.p[i]);
-			continue;
-		}
-		while (n < rest.len && n < 6 && ascii_is_digit(rest.p[n]))
-			n++;
-		if (span_to_u64(span_make(rest.p + 2, n - 2), &code) ||
-		    code < 33 || code > 126) {
-			buf_add_char(&out, url.p[i]);
-			continue;
-		}
-		buf_add_char(&out, (char)code);
-		i += n - (n < rest.len && rest.p[n] == ';' ? 0 : 1);
-	}
-	return buf_span(&out);
-}
-
-/* --- steps on the host ------------------------------------------------------------- */
-
-struct split {
-	struct span scheme; /* with "//" */
-	struct span authority;
-	struct span rest;
-};
-
+/* "xyz:" of letters, digits, '-' and '_'. */
 static bool
-split_http(struct span url, struct split *ret)
+has_scheme(struct span url)
 {
-	size_t n = http_len(url);
+	size_t n = 0;
 
-	if (!n || !span_starts(span_skip(url, n), SPAN("//")))
-		return false;
-	ret->scheme = span_head(url, n + 2);
-	url = span_skip(url, n + 2);
-	ret->authority = span_head(url, span_find_any(url, "/?#"));
-	ret->rest = span_skip(url, ret->authority.len);
-	return true;
+	while (n < url.len &&
+	       (ascii_is_alnum(url.p[n]) || url.p[n] == '_' || url.p[n] == '-'))
+		n++;
+	return n > 0 && n < url.len && url.p[n] == ':';
 }
 
 static struct span
-join(const struct split *s, struct span authority, struct arena *arena)
+add_scheme(struct span url, struct arena *arena)
 {
-	return arena_printf(arena, "%.*s%.*s%.*s", SPAN_ARG(s->scheme),
-	    SPAN_ARG(authority), SPAN_ARG(s->rest));
+	if (has_scheme(url))
+		return url;
+	return arena_printf(arena, "%s://%.*s",
+	    span_starts(url, SPAN("ftp.")) ? "ftp" : "http", SPAN_ARG(url));
 }
 
 /* '?' or '#' right behind the host gets a '/'. */
 static struct span
 slash_after_host(struct span url, struct arena *arena)
 {
-	struct split s;
+	size_t n = http_slashes_len(url);
+	size_t end = n + span_head(span_skip(url, n),
+			     span_find_any(span_skip(url, n), "/?#"))
+			     .len;
 
-	if (!split_http(url, &s) || !s.rest.len || s.rest.p[0] == '/')
+	if (!n || end == n || end == url.len || url.p[end] == '/')
 		return url;
-	return arena_printf(arena, "%.*s%.*s/%.*s", SPAN_ARG(s.scheme),
-	    SPAN_ARG(s.authority), SPAN_ARG(s.rest));
+	return arena_printf(arena, "%.*s/%.*s", SPAN_ARG(span_head(url, end)),
+	    SPAN_ARG(span_skip(url, end)));
+}
+
+/* The character of "&#NN;" at the front that is printable ASCII or one of the
+ * dots of other scripts; 0 for others. */
+static char
+printable_reference(struct span s, size_t *ret_len)
+{
+	static const uint32_t dots[] = {0x2e, 0x3002, 0xff0e, 0xff61};
+	bool hex = s.len > 2 && (s.p[2] | 0x20) == 'x';
+	size_t n = hex ? 3 : 2, start = n;
+	uint32_t code = 0;
+
+	if (!span_starts(s, SPAN("&#")))
+		return '\0';
+	for (; n < s.len && code < 0x10000; n++) {
+		int digit = ascii_hex(s.p[n]);
+		if (digit < 0 || (!hex && digit > 9))
+			break;
+		code = code * (hex ? 16 : 10) + (uint32_t)digit;
+	}
+	if (n == start || n >= s.len || s.p[n] != ';')
+		return '\0';
+	*ret_len = n + 1;
+	for (size_t i = 0; i < sizeof dots / sizeof *dots; i++)
+		if (code == dots[i])
+			return '.';
+	return code > ' ' && code < 0x7f ? (char)code : '\0';
 }
 
 static struct span
-no_userinfo(struct span url, struct arena *arena)
+references(struct span url, struct arena *arena)
 {
-	struct split s;
-
-	if (!split_http(url, &s))
-		return url;
-	size_t at = span_rfind_char(s.authority, '@');
-	if (at == SPAN_NPOS)
-		return url;
-	return join(&s, span_skip(s.authority, at + 1), arena);
-}
-
-static struct span
-no_default_port(struct span url, struct arena *arena)
-{
-	struct split s;
-
-	if (!split_http(url, &s))
-		return url;
-	bool secure = s.scheme.len == 8;
-	struct span port = secure ? SPAN(":443") : SPAN(":80");
-	if (!span_ends(s.authority, port))
-		return url;
-	return join(
-	    &s, span_head(s.authority, s.authority.len - port.len), arena);
-}
-
-/* Control characters, and what cannot end a host name, go. */
-static struct span
-clean_host(struct span url, struct arena *arena)
-{
-	struct split s;
 	struct buf out;
 
-	if (!split_http(url, &s))
+	if (span_find(url, SPAN("&#"), 0) == SPAN_NPOS)
 		return url;
-	buf_init(&out, arena, URL_LEN_MAX * 4);
-	for (size_t i = 0; i < s.authority.len; i++)
-		if (!ascii_is_control(s.authority.p[i]))
-			buf_add_char(&out, s.authority.p[i]);
-	struct span host = buf_span(&out);
-	while (host.len && !ascii_is_alnum(host.p[host.len - 1]) &&
-	       !ascii_is_8bit(host.p[host.len - 1]) &&
-	       host.p[host.len - 1] != ']')
-		host.len--;
-	if (host.len == s.authority.len)
-		return url;
-	return join(&s, host, arena);
-}
-
-/* A-labels, and addresses as dotted quads. */
-static struct span
-plain_host(struct span url, struct arena *arena)
-{
-	struct split s;
-	struct url parsed;
-
-	if (!split_http(url, &s) || !url_parse(&parsed, url, arena) ||
-	    parsed.userinfo)
-		return url;
-	struct span host = s.authority;
-	size_t colon = span_rfind_char(host, ':');
-	struct span port = SPAN("");
-	if (colon != SPAN_NPOS && host.p[0] != '[') {
-		port = span_skip(host, colon);
-		host = span_head(host, colon);
+	buf_init(&out, arena, url.len);
+	for (size_t i = 0; i < url.len; i++) {
+		size_t n = 1;
+		char c = printable_reference(span_skip(url, i), &n);
+		buf_add_char(&out, c ? c : url.p[i]);
+		i += c ? n - 1 : 0;
 	}
-	if (span_caseeq(host, parsed.host))
-		return url;
-	struct span full = arena_printf(
-	    arena, "%.*s%.*s", SPAN_ARG(parsed.host), SPAN_ARG(port));
-	return join(&s, full, arena);
+	return buf_span(&out);
 }
 
-/* "http://label/" to "http://www.label.com/". */
-static struct span
-one_label(struct span url, struct arena *arena)
+/* --- the host ------------------------------------------------------------------------- */
+
+struct split {
+	struct span scheme; /* with "//" */
+	struct span auth;   /* with '@' */
+	struct span host;
+	struct span rest;
+};
+
+static bool
+split_http(struct span url, struct split *ret)
 {
-	struct split s;
+	size_t n = http_slashes_len(url);
 
-	if (!split_http(url, &s) || !s.authority.len ||
-	    span_find_any(s.authority, ".:[@") != SPAN_NPOS)
-		return url;
-	struct span host =
-	    arena_printf(arena, "www.%.*s.com", SPAN_ARG(s.authority));
-	return join(&s, host, arena);
+	if (!n)
+		return false;
+	ret->scheme = span_head(url, n);
+	url = span_skip(url, n);
+	struct span user = span_head(url, span_find_any(url, "@/?#"));
+	ret->auth = SPAN("");
+	if (user.len < url.len && url.p[user.len] == '@' &&
+	    user.len + 1 < url.len && !memchr("/?#:", url.p[user.len + 1], 4)) {
+		ret->auth = span_head(url, user.len + 1);
+		url = span_skip(url, user.len + 1);
+	}
+	ret->host = span_head(url, span_find_any(url, "/?#:"));
+	ret->rest = span_skip(url, ret->host.len);
+	return ret->host.len > 0;
 }
-
-static step_fn *const steps[] = {no_newlines, slashes, entities_decoded,
-    add_scheme, two_slashes, percent_decoded, slash_after_host, no_userinfo,
-    clean_host, no_default_port, plain_host, one_label};
-
-/* --- mailto ------------------------------------------------------------------------ */
 
 static void
-mailto_forms(
-    struct url_forms *list, size_t from, struct span url, struct arena *arena)
+keep_host(struct work *w, const struct split *s, struct span host)
 {
-	struct span address = span_skip(url, 7);
-	size_t open = span_find_char(address, '<');
-	size_t close = span_rfind_char(address, '>');
-
-	keep(list, from, span_head(url, span_find_any(url, "?")), arena);
-	keep(list, from, span_head(url, span_find_any(url, "&")), arena);
-	if (open != SPAN_NPOS && close != SPAN_NPOS && close > open)
-		keep(list, from,
-		    arena_printf(arena, "mailto:%.*s",
-			SPAN_ARG(
-			    span_make(address.p + open + 1, close - open - 1))),
-		    arena);
+	keep(w, arena_printf(w->arena, "%.*s%.*s%.*s", SPAN_ARG(s->scheme),
+		    SPAN_ARG(host), SPAN_ARG(s->rest)));
 }
 
-/* --- all --------------------------------------------------------------------------- */
-
-/* The next link inside the text behind its own scheme. */
-static struct span
-inner_link(struct span url)
+/* ":80" behind http, ":443" behind https. True when there is no port. */
+static bool
+port_forms(struct work *w, const struct split *s)
 {
-	size_t at = span_casefind(url, SPAN("http"), 1);
+	bool plain = s->scheme.len == 7;
+	struct span port = plain ? SPAN(":80") : SPAN(":443");
+	struct span rest = s->rest;
+	size_t n = 1;
 
-	while (at != SPAN_NPOS) {
-		struct span rest = span_skip(url, at);
-		size_t n = http_len(rest);
-		if (n && span_starts(span_skip(rest, n), SPAN("//")))
-			return rest;
-		at = span_casefind(url, SPAN("http"), at + 4);
-	}
-	return SPAN_NONE;
+	while (n < rest.len && ascii_is_digit(rest.p[n]))
+		n++;
+	if (!span_starts(rest, SPAN(":")) || n == 1)
+		return true;
+	rest = span_skip(rest, port.len);
+	bool ends =
+	    !rest.len || !(ascii_is_alnum(rest.p[0]) || rest.p[0] == '_');
+	if (span_starts(s->rest, port) && ends)
+		keep(w,
+		    arena_printf(w->arena, "%.*s%.*s%.*s", SPAN_ARG(s->scheme),
+			SPAN_ARG(s->host), SPAN_ARG(rest)));
+	return false;
 }
 
 static struct span
-all_steps(
-    struct url_forms *list, size_t from, struct span url, struct arena *arena)
+without_controls(struct span host, struct arena *arena)
 {
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		url = span_head(steps[i](url, arena), URL_LEN_MAX);
-		keep(list, from, url, arena);
+	struct buf out;
+
+	buf_init(&out, arena, host.len);
+	for (size_t i = 0; i < host.len; i++)
+		if ((unsigned char)host.p[i] > ' ')
+			buf_add_char(&out, host.p[i]);
+	return buf_span(&out);
+}
+
+/* The link inside the rest of a link is taken as one of its own. */
+static void
+find_inner(struct work *w, struct span rest)
+{
+	size_t at = span_casefind(rest, SPAN("http"), 0);
+
+	for (; at != SPAN_NPOS;
+	     at = span_casefind(rest, SPAN("http"), at + 4)) {
+		struct span inner = span_skip(rest, at);
+		size_t n = http_len(inner);
+		struct span body = span_skip(inner, n);
+		if (!n || !body.len || body.p[0] == '&' || body.p[0] == '#')
+			continue;
+		inner = span_head(inner, span_find_any(inner, "&#"));
+		if (w->n <= INNER_MAX &&
+		    span_find_char(inner, '.') != SPAN_NPOS)
+			w->inner[w->n++] = inner;
+		return;
 	}
-	return url;
+}
+
+/* One number of an address, "0x" or "0" first; false when it is none. */
+static bool
+octet(struct span s, uint64_t *ret)
+{
+	unsigned base = 10;
+	uint64_t value = 0;
+
+	if (!s.len)
+		return false;
+	if (span_casestarts(s, SPAN("0x")) && s.len > 2) {
+		base = 16;
+		s = span_skip(s, 2);
+	} else if (s.p[0] == '0') {
+		while (s.len && s.p[0] == '0')
+			s = span_skip(s, 1);
+		base = s.len <= 3 ? 8 : 10;
+		for (size_t i = 0; i < s.len; i++)
+			if (s.p[i] > '7')
+				base = 10;
+		/* Three digits are octal up to 377. */
+		if (s.len == 3 && s.p[0] > '3')
+			base = 10;
+	}
+	for (size_t i = 0; i < s.len; i++) {
+		int digit = ascii_hex(s.p[i]);
+		if (digit < 0 || (unsigned)digit >= base)
+			return false;
+		if (value <= UINT32_MAX)
+			value = value * base + (unsigned)digit;
+	}
+	*ret = value;
+	return true;
+}
+
+/* Four numbers with dots, as decimal ones; a zero vanishes. */
+static bool
+dotted_form(struct work *w, const struct split *s, struct span host)
+{
+	struct span parts[4], rest = host;
+	struct buf out;
+	uint64_t value;
+	size_t n = 0;
+
+	while (rest.p && n < 4) {
+		parts[n] = span_cut(&rest, '.');
+		if (!octet(parts[n++], &value))
+			return false;
+	}
+	if (n != 4 || rest.p)
+		return false;
+	buf_init(&out, w->arena, URL_LEN_MAX);
+	for (size_t i = 0; i < 4; i++) {
+		(void)octet(parts[i], &value);
+		if (i)
+			buf_add_char(&out, '.');
+		if (value)
+			buf_add_u64(&out, value);
+	}
+	keep_host(w, s, buf_span(&out));
+	return true;
+}
+
+/* "0x7f000001" and "2130706433". */
+static bool
+number_form(struct work *w, const struct split *s, struct span host)
+{
+	bool hex = span_casestarts(host, SPAN("0x")) && host.len > 2;
+	uint64_t value = 0;
+
+	if (!host.len)
+		return false;
+	for (size_t i = hex ? 2 : 0; i < host.len; i++) {
+		int digit = ascii_hex(host.p[i]);
+		if (digit < 0 || (!hex && digit > 9))
+			return false;
+		/* Of hexadecimal the last eight digits count. */
+		if (hex)
+			value = (value << 4 | (unsigned)digit) & UINT32_MAX;
+		else if (value < UINT64_MAX / 16)
+			value = value * 10 + (unsigned)digit;
+	}
+	while (value > UINT32_MAX)
+		value >>= 4;
+	keep_host(w, s,
+	    arena_printf(w->arena, "%u.%u.%u.%u", (unsigned)(value >> 24),
+		(unsigned)(value >> 16 & 255), (unsigned)(value >> 8 & 255),
+		(unsigned)(value & 255)));
+	return true;
+}
+
+/* "http://label/" to "http://www.label.com/", as a browser tries. */
+static void
+label_form(struct work *w, const struct split *s, struct span host)
+{
+	struct span label = host;
+
+	if (span_casestarts(label, SPAN("www.")) && label.len > 4)
+		label = span_skip(label, 4);
+	if (!span_is(s->scheme, "http://") || s->auth.len || !label.len ||
+	    span_find_char(label, '.') != SPAN_NPOS ||
+	    span_caseis(host, "localhost") || url_known_tld(host))
+		return;
+	struct span name = arena_lower(w->arena, label);
+	keep_host(w, s, arena_printf(w->arena, "www.%.*s.com", SPAN_ARG(name)));
+}
+
+static void
+host_forms(struct work *w, struct span url)
+{
+	struct split s;
+
+	if (!split_http(url, &s))
+		return;
+	bool no_port = port_forms(w, &s);
+	struct span first = s.host;
+	struct span host = without_controls(s.host, w->arena);
+	if (host.len != s.host.len)
+		keep_host(w, &s, host);
+	find_inner(w, s.rest);
+	size_t at = span_rfind_char(host, '@');
+	if (at != SPAN_NPOS && at > 0) {
+		host = span_skip(host, at + 1);
+		keep_host(w, &s, host);
+	}
+	size_t len = host.len;
+	while (host.len && !ascii_is_alnum(host.p[host.len - 1]))
+		host.len--;
+	if (host.len != len)
+		keep_host(w, &s, host);
+	if (!dotted_form(w, &s, host) && !number_form(w, &s, host) && no_port)
+		label_form(w, &s, first);
+}
+
+/* --- mailto --------------------------------------------------------------------------- */
+
+/* "x@y" at the front up to one of `ends`, which must follow unless `open`. */
+static struct span
+mail_until(struct span s, const char *ends, bool open)
+{
+	size_t at = span_find_char(s, '@');
+
+	if (at == SPAN_NPOS || at == 0)
+		return SPAN_NONE;
+	struct span behind = span_skip(s, at + 1);
+	size_t n = span_find_any(behind, ends);
+	if (n == 0 || (n == SPAN_NPOS && !open) || !behind.len)
+		return SPAN_NONE;
+	return span_head(s, at + 1 + span_head(behind, n).len);
+}
+
+static void
+keep_mail(struct work *w, struct span address)
+{
+	if (address.p)
+		keep(w,
+		    arena_printf(w->arena, "mailto:%.*s", SPAN_ARG(address)));
+}
+
+static void
+mail_forms(struct work *w, struct span url)
+{
+	struct span short_url = mail_until(url, "?", false);
+	struct span s = url;
+
+	if (short_url.p)
+		keep(w, short_url);
+	short_url = mail_until(url, "?&", false);
+	if (short_url.p && url.p[short_url.len] == '&')
+		keep(w, short_url);
+	if (span_find(url, SPAN("%20"), 0) != SPAN_NPOS) {
+		if (span_casestarts(s, SPAN("mailto:")))
+			s = span_skip(s, 7);
+		while (span_starts(s, SPAN("%20")))
+			s = span_skip(s, 3);
+		keep_mail(w, mail_until(s, "?&%", true));
+	}
+	/* mailto:"Foo Bar"<foo.bar@example.com> */
+	struct span head = span_head(url, span_find_any(url, "?&"));
+	size_t open = span_rfind_char(head, '<');
+	if (open == SPAN_NPOS)
+		return;
+	s = span_skip(url, open + 1);
+	size_t close = span_find_char(s, '>');
+	size_t at = span_find_char(s, '@');
+	if (close != SPAN_NPOS && at != SPAN_NPOS && at > 0 && at + 1 < close)
+		keep_mail(w, span_head(s, close));
+}
+
+static bool
+is_mail(struct span url)
+{
+	struct span head = span_head(url, span_find_char(url, ':'));
+
+	return span_casestarts(url, SPAN("mailto:")) ||
+	       span_find_char(head, '@') != SPAN_NPOS;
+}
+
+/* --- all ------------------------------------------------------------------------------ */
+
+static void
+add_forms(struct work *w, struct span found)
+{
+	struct span url = found;
+
+	if (url.len < 2 || memchr("#?&", url.p[0], 3) ||
+	    (url.p[0] == '/' && url.p[1] != '/'))
+		return;
+	if (is_mail(url)) {
+		mail_forms(w, url);
+		return;
+	}
+	url = slashes(url, w->arena);
+	url = two_slashes(url, w->arena);
+	url = url_decode(url, w->arena);
+	url = add_scheme(url, w->arena);
+	url = slash_after_host(url, w->arena);
+	url = references(url, w->arena);
+	keep(w, url);
+	host_forms(w, url);
 }
 
 void
 url_forms(struct url_forms *list, struct span url, struct arena *arena)
 {
-	size_t from = list->n;
+	struct work w = {.list = list, .from = list->n, .arena = arena};
 
-	keep(list, from, url, arena);
-	if (url.len < 2 || strchr("/#?&", url.p[0]))
-		return;
-	if (span_casestarts(url, SPAN("mailto:"))) {
-		mailto_forms(list, from, url, arena);
-		return;
+	w.inner[w.n++] = url;
+	for (size_t i = 0; i < w.n; i++) {
+		struct span one = without_newlines(w.inner[i], arena);
+		keep(&w, one);
+		add_forms(&w, one);
 	}
-	if (has_scheme(url) && !http_len(url) &&
-	    !span_casestarts(url, SPAN("ftp:")))
-		return;
-	for (int i = 0; i < INNER_MAX && url.p; i++)
-		url = inner_link(all_steps(list, from, url, arena));
 }

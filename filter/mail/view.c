@@ -10,6 +10,7 @@
  * buffer per kind.
  */
 
+#define VIEW_URIS_MAX 40000
 #define RAWBODY_PART_BYTES 500000
 #define CUT_LOOKAHEAD 1024 /* on to a better place to cut */
 #define RAWBODY_SHORT 2048
@@ -145,46 +146,118 @@ view_full(struct message *m)
 
 /* --- uri --------------------------------------------------------------------------- */
 
-static void
-add_forms(struct message *m, struct map *seen, struct span url)
+const struct url_list *
+view_found(struct message *m)
 {
-	struct url_forms forms = {0};
+	const struct view_list *body = view_body(m);
 
-	url_forms(&forms, span_head(url, URL_LEN_MAX), m->arena);
-	for (size_t i = 0; i < forms.n; i++) {
-		if (map_get(seen, forms.v[i]))
+	if (!m->found_done) {
+		m->found_done = true;
+		url_finder_init(&m->found, m->arena);
+		for (size_t i = 0; i < body->n; i++)
+			url_find(&m->found, body->v[i]);
+		if (m->found.truncated)
+			m->lacks |= MESSAGE_LACK_TEXT;
+	}
+	return &m->found.list;
+}
+
+static void
+add_forms(struct message *m, struct map *seen, const struct url_forms *forms)
+{
+	for (size_t i = 0; i < forms->n; i++) {
+		if (map_get(seen, forms->v[i]))
 			continue;
-		if (map_put(seen, forms.v[i], m)) {
+		if (map_put(seen, forms->v[i], m)) {
 			arena_fail(m->arena);
 			return;
 		}
-		view_push(m, &m->view_uri, forms.v[i]);
+		view_push(m, &m->view_uri, forms->v[i]);
 	}
+}
+
+/* UTF-8 of characters up to U+00FF as the single bytes that Perl has. */
+static struct span
+narrow(struct span text, struct arena *arena)
+{
+	struct buf out;
+
+	if (span_is_ascii(text))
+		return text;
+	buf_init(&out, arena, text.len);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char u = (unsigned char)text.p[i];
+		if (u < 0xc2 || u > 0xc3 || i + 1 == text.len) {
+			buf_add_char(&out, text.p[i]);
+			continue;
+		}
+		i++;
+		buf_add_char(&out,
+		    (char)((u & 3u) << 6 | ((unsigned char)text.p[i] & 63u)));
+	}
+	return buf_span(&out);
+}
+
+/* The forms of one link of HTML, if it is new. */
+static void
+add_html_uri(struct message *m, struct map *seen, struct span url)
+{
+	struct url_forms forms = {0};
+
+	if (m->view_uri.n > VIEW_URIS_MAX) {
+		m->lacks |= MESSAGE_LACK_TEXT;
+		return;
+	}
+	if (map_get(&m->uris_seen, url))
+		return;
+	if (map_put(&m->uris_seen, url, m)) {
+		arena_fail(m->arena);
+		return;
+	}
+	url_forms(&forms, url, m->arena);
+	add_forms(m, seen, &forms);
+}
+
+static void
+add_html_uris(struct message *m, struct map *seen, const struct html *html)
+{
+	for (size_t i = 0; html && i < html->links.n; i++) {
+		const struct html_link *link = &html->links.v[i];
+		struct span target = span_head(link->target, URL_LEN_MAX);
+		struct span url = link->url;
+		if (link->odd)
+			continue;
+		if (link->narrow) {
+			target = narrow(target, m->arena);
+			url = narrow(url, m->arena);
+		}
+		if (target.len)
+			add_html_uri(m, seen, target);
+		/* Its text is noted under what the <a> says: seen, too. */
+		if (link->anchor)
+			add_html_uri(m, seen, url);
+	}
+	if (html && html->bare_anchor)
+		add_html_uri(m, seen, SPAN(""));
 }
 
 const struct view_list *
 view_uri(struct message *m)
 {
-	const struct view_list *body;
+	const struct url_list *found;
 	const struct mime_tree *tree;
-	struct url_list found = {0};
 	struct map seen;
 
 	if (m->uri_done)
 		return &m->view_uri;
 	m->uri_done = true;
-	body = view_body(m);
+	found = view_found(m);
 	tree = message_tree(m);
 	map_init(&seen, m->arena, false);
-	for (size_t i = 0; i < body->n && found.n < URL_MAX; i++)
-		url_find(&found, body->v[i], m->arena);
-	for (size_t i = 0; i < found.n && i < URL_MAX; i++)
-		add_forms(m, &seen, found.v[i].text);
-	for (size_t i = 0; i < tree->parts.n; i++) {
-		const struct html *html =
-		    message_part_html(m, tree->parts.v[i]);
-		for (size_t k = 0; html && k < html->links.n; k++)
-			add_forms(m, &seen, html->links.v[k].target);
-	}
+	map_init(&m->uris_seen, m->arena, false);
+	for (size_t i = 0; i < found->n; i++)
+		add_forms(m, &seen, &found->v[i].forms);
+	for (size_t i = 0; i < tree->parts.n; i++)
+		add_html_uris(m, &seen, message_part_html(m, tree->parts.v[i]));
 	return &m->view_uri;
 }

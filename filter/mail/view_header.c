@@ -133,6 +133,8 @@ add_addresses(
 	addr_parse(&list, span_head(h->raw, VALUE_MAX), m->arena);
 	for (size_t i = 0; i < list.items.n; i++) {
 		const struct addr *a = &list.items.v[i];
+		if (!a->domain.len)
+			continue; /* SpamAssassin takes no local names */
 		if (flags & VIEW_ADDR)
 			add_line(out, a->spec);
 		else
@@ -316,6 +318,9 @@ view_header(
 	if (!kept || !key.p)
 		return false;
 	kept->there = make_value(m, name, flags, &out);
+	/* Fields without an address give nothing at all. */
+	if (flags & (VIEW_ADDR | VIEW_NAME))
+		kept->there &= out.len > 0;
 	kept->value = buf_span(&out);
 	if (map_put(&m->header_values, key, kept))
 		arena_fail(m->arena);
