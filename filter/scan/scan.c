@@ -5,6 +5,7 @@
 
 #include "filter/base/clock.h"
 #include "filter/base/lock.h"
+#include "filter/mail/domain.h"
 #include "filter/scan/slots.h"
 
 /*
@@ -209,8 +210,14 @@ struct span
 scan_from_domain(struct scan *scan)
 {
 	const struct addr_list *from = message_from(scan->message);
+	struct span domain;
 
-	return from->items.n ? from->items.v[0].domain : SPAN_NONE;
+	if (from->items.n == 0)
+		return SPAN_NONE;
+	/* One that is no name is shown as it stands. */
+	if (domain_normalise(from->items.v[0].domain, scan->arena, &domain))
+		return from->items.v[0].domain;
+	return domain;
 }
 
 bool

@@ -123,7 +123,8 @@ const struct spf_facts *scan_spf(struct scan *scan);
 const struct scan_dkim_facts *scan_dkim(struct scan *scan);
 const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
 
-/* The one From address for people and policy, or empty. */
+/* The domain of the first From address, as A-labels where it is a name, or
+ * empty: for log, replies and comparison. */
 struct span scan_from_domain(struct scan *scan);
 /* True when a List-Id or List-Post says that a list sent it. */
 bool scan_is_list(const struct scan *scan);
