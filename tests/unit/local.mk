@@ -4,6 +4,9 @@ UNIT = \
 	tests/unit/test_macro \
 	tests/unit/test_spf \
 	tests/unit/test_spf_record \
+	tests/unit/test_bodyhash \
+	tests/unit/test_dkim \
+	tests/unit/test_taglist \
 	tests/unit/test_authres \
 	tests/unit/test_received \
 	tests/unit/test_rule_parse \
@@ -52,3 +55,6 @@ tests_unit_test_rules_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_macro_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_spf_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_spf_record_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_bodyhash_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_taglist_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_dkim_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
