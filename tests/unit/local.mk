@@ -58,3 +58,6 @@ tests_unit_test_spf_record_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_bodyhash_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_taglist_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_dkim_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_dkim_guard tests/unit/test_dmarc
+tests_unit_test_dkim_guard_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_dmarc_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
