@@ -100,6 +100,29 @@ bool rule_command(struct rule_set *set, const struct rule_place *place,
 /* The command that is meant by a misspelled one, or NULL. */
 const char *rule_command_nearest(struct span command);
 
+/* One command that a rule's name follows, taken apart. */
+struct rule_line {
+	struct rule_set *set;
+	const struct rule_place *place;
+	struct span text;      /* the whole line, for `rules show` */
+	enum symbol_kind kind; /* of the definition, where it has one */
+	struct symbol *symbol;
+	struct span value; /* what follows the rule's name */
+};
+
+void rule_complain(struct rule_line *l, const char *what);
+void rule_warn(struct rule_line *l, const char *what); /* lint only */
+
+void rule_define_header(struct rule_line *l);
+void rule_define_text(struct rule_line *l); /* body, rawbody, full */
+void rule_define_uri(struct rule_line *l);
+void rule_define_meta(struct rule_line *l);
+void rule_say_score(struct rule_line *l);
+void rule_say_describe(struct rule_line *l);
+void rule_say_tflags(struct rule_line *l);
+void rule_say_priority(struct rule_line *l);
+void rule_say_test(struct rule_line *l);
+
 /* Compiles and notes a pattern `/re/mods`; NULL when that was a problem. */
 struct rule_regex *rule_pattern(struct rule_set *set,
     const struct rule_place *place, struct span text, bool long_text);

@@ -7,7 +7,7 @@
 /*
  * Rule files to command lines: files and folders, comments, conditions,
  * `include`, `lang`, `require_version` (rule language, sections 1.1 and 1.2).
- * What a command means is rule_parse.c's.
+ * What a command means is rule_command.c's.
  *
  * Nothing here ends a file early but a NUL byte: that is no rule file.
  */
