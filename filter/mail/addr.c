@@ -400,11 +400,13 @@ has_odd_bytes(struct span s)
 void
 addr_parse(struct addr_list *ret, struct span text, struct arena *arena)
 {
-	struct parser p = {
-	    .in = {.s = text, .arena = arena}, .arena = arena, .list = ret};
+	struct parser p = {.arena = arena, .list = ret};
 	struct addr_token t;
 
-	*ret = (struct addr_list){.ambiguous = has_odd_bytes(text)};
+	*ret = (struct addr_list){.truncated = text.len > ADDR_BYTES_MAX};
+	text = span_head(text, ADDR_BYTES_MAX);
+	ret->ambiguous = ret->truncated || has_odd_bytes(text);
+	p.in = (struct addr_reader){.s = text, .arena = arena};
 	buf_init(&p.phrase, arena, SIZE_MAX);
 	addr_spec_init(&p.bare, arena);
 	addr_spec_init(&p.angle, arena);

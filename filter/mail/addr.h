@@ -21,11 +21,12 @@ struct addr_list {
 	struct addr_items VEC(struct addr) items;
 	bool ambiguous; /* programs may disagree, see below */
 	bool group;     /* group syntax was used */
-	bool truncated; /* more than ADDR_MAX */
+	bool truncated; /* more than ADDR_MAX, or than ADDR_BYTES_MAX */
 };
 
 #define ADDR_MAX 1000
-#define ADDR_DEPTH 32 /* nested comments */
+#define ADDR_BYTES_MAX ((size_t)256 * 1024) /* of a field; more is not read */
+#define ADDR_DEPTH 32                       /* nested comments */
 
 /*
  * Reads all addresses of a field's value (folded or not), leniently: finds
@@ -38,8 +39,9 @@ struct addr_list {
  * name; an encoded word in or around the address; comments or blanks inside
  * it; a route; `@`, `<`, `>` or `,` in a quoted local part; several `@`; an
  * unclosed quote, bracket, comment or group; a nested group; comments deeper
- * than ADDR_DEPTH; NUL, control bytes, bare CR or LF; invalid UTF-8 in the
- * address. A group or several addresses in proper syntax are not ambiguous.
+ * than ADDR_DEPTH; more than ADDR_BYTES_MAX; NUL, control bytes, bare CR or
+ * LF; invalid UTF-8 in the address. A group or several addresses in proper
+ * syntax are not ambiguous.
  *
  * A name without an address (`Joe Doe`) is an item without `spec`; a single
  * word (`root`) is a local part. `Doe, Joe <joe@x>` is one item.

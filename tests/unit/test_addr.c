@@ -317,6 +317,9 @@ test_hostile(struct arena *a)
 		buf_add_str(&text, " <joe@example.com>");
 		addr_parse(&list, buf_span(&text), a);
 		CHECK(list.items.n <= ADDR_MAX);
+		CHECK(list.truncated && list.ambiguous);
+		addr_parse(
+		    &list, span_skip(buf_span(&text), text.len - 100000), a);
 		CHECK(list.truncated || list.items.n > 0);
 		CHECK(!arena_failed(a));
 		buf_done(&text);
