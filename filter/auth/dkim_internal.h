@@ -67,6 +67,12 @@ struct dkim_keys {
 	struct dkim_key keys[DKIM_KEYS_MAX];
 };
 
+/* Reads one record. What it needs of `arena` is needed no more after it; the
+ * key is freed with dkim_key_drop(). */
+void dkim_key_read(
+    struct dkim_key *ret, struct span text, struct arena *arena);
+void dkim_key_drop(struct dkim_key *key);
+
 /* The keys of an answer with status DNS_OK; NULL: out of memory. They live
  * as long as the answer. Thread: any. */
 const struct dkim_keys *dkim_keys_of(const struct dns_answer *answer);

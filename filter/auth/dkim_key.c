@@ -130,7 +130,7 @@ read_options(struct dkim_key *key, const struct tag_list *list)
 }
 
 static const char *
-make_key(struct dkim_key *key, struct span text, struct arena *arena)
+read_key(struct dkim_key *key, struct span text, struct arena *arena)
 {
 	struct tag_list list;
 	struct buf der;
@@ -154,6 +154,20 @@ make_key(struct dkim_key *key, struct span text, struct arena *arena)
 					  : make_ed25519(key, buf_span(&der));
 }
 
+void
+dkim_key_read(struct dkim_key *ret, struct span text, struct arena *arena)
+{
+	*ret = (struct dkim_key){0};
+	ret->problem = read_key(ret, text, arena);
+}
+
+void
+dkim_key_drop(struct dkim_key *key)
+{
+	EVP_PKEY_free(key->pkey);
+	key->pkey = NULL;
+}
+
 /* --- the keys of an answer --------------------------------------------------------------- */
 
 static void
@@ -162,7 +176,7 @@ drop_keys(void *form)
 	struct dkim_keys *keys = form;
 
 	for (size_t i = 0; i < keys->n; i++)
-		EVP_PKEY_free(keys->keys[i].pkey);
+		dkim_key_drop(&keys->keys[i]);
 	free(keys);
 }
 
@@ -178,10 +192,9 @@ make_keys(const struct dns_answer *answer, void *arg)
 		free(keys);
 		return NULL;
 	}
-	for (size_t i = 0; i < answer->n && keys->n < DKIM_KEYS_MAX; i++) {
-		struct dkim_key *key = &keys->keys[keys->n++];
-		key->problem = make_key(key, answer->records[i].data, arena);
-	}
+	for (size_t i = 0; i < answer->n && keys->n < DKIM_KEYS_MAX; i++)
+		dkim_key_read(
+		    &keys->keys[keys->n++], answer->records[i].data, arena);
 	arena_free(arena);
 	return keys;
 }

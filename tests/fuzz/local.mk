@@ -59,3 +59,23 @@ tests_fuzz_fuzz_macro_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_spf
 tests_fuzz_fuzz_spf_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
 tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_bodyhash
+tests_fuzz_fuzz_bodyhash_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_bodyhash_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_dkim
+tests_fuzz_fuzz_dkim_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_dkim_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_dkim_key
+tests_fuzz_fuzz_dkim_key_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_dkim_key_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_dkim_tag
+tests_fuzz_fuzz_dkim_tag_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_dkim_tag_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_dmarc
+tests_fuzz_fuzz_dmarc_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

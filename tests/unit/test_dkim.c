@@ -1,4 +1,4 @@
-/* DKIM: whole messages made by tests/data/make-dkim-test. */
+/* DKIM: whole messages made by tests/data/dkim/make-test-messages. */
 #include "filter/auth/dkim.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include "filter/base/buf.h"
 #include "tests/lib/tap.h"
 
-#define DATA ASSAY_SRCDIR "/tests/data"
+#define DATA ASSAY_SRCDIR "/tests/data/dkim"
 #define NOW 1600000100
 #define FILES_MAX 200
 #define THREADS 4
@@ -44,7 +44,7 @@ load(const char *path)
 	return span_make(p, size);
 }
 
-/* dkim-NAME-RESULT.eml */
+/* NAME-RESULT.eml */
 static void
 find_files(void)
 {
@@ -54,8 +54,7 @@ find_files(void)
 	while (dir && (entry = readdir(dir)) && n_files < FILES_MAX) {
 		struct span name = span_of(entry->d_name);
 		struct file *f = &files[n_files];
-		if (!span_starts(name, SPAN("dkim-")) ||
-		    !span_ends(name, SPAN(".eml")))
+		if (!span_ends(name, SPAN(".eml")))
 			continue;
 		name.len -= 4;
 		snprintf(f->path, sizeof f->path, DATA "/%s", entry->d_name);
@@ -153,7 +152,7 @@ static void
 test_facts(struct arena *a)
 {
 	const struct dkim_facts *facts =
-	    verify(file_text("/dkim-identity-pass.eml"), a);
+	    verify(file_text("/identity-pass.eml"), a);
 
 	TAP_CASE("the tags of a signature are told")
 	CHECK_INT(facts->n, 1);
@@ -169,28 +168,27 @@ test_facts(struct arena *a)
 	CHECK_INT(s->b.len, 344);
 	CHECK(s->field != NULL);
 	TAP_CASE("without i= the identity is @d")
-	s = verify(file_text("/dkim-ed-simple-simple-pass.eml"), a)->signatures;
+	s = verify(file_text("/ed-simple-simple-pass.eml"), a)->signatures;
 	CHECK_STR(s->identity, "@example.com");
 	CHECK_STR(s->algorithm, "ed25519-sha256");
 	CHECK(!s->testing);
 	TAP_CASE("t=y of the key is told")
-	s = verify(file_text("/dkim-k-testing-pass.eml"), a)->signatures;
+	s = verify(file_text("/k-testing-pass.eml"), a)->signatures;
 	CHECK(s->testing);
 	TAP_CASE("of several keys the one that verified is told")
-	s = verify(file_text("/dkim-k-two-pass.eml"), a)->signatures;
+	s = verify(file_text("/k-two-pass.eml"), a)->signatures;
 	CHECK_INT(s->key_bits, 1024);
 	TAP_CASE("an unreadable signature has no domain, others are judged")
-	facts = verify(file_text("/dkim-junk-and-good-permerror,pass.eml"), a);
+	facts = verify(file_text("/junk-and-good-permerror,pass.eml"), a);
 	CHECK(facts->signatures[0].domain.p == NULL);
 	CHECK_INT(facts->result, DKIM_PASS);
 	TAP_CASE("a key that did not come is told apart")
-	facts = verify(file_text("/dkim-k-timeout-temperror.eml"), a);
+	facts = verify(file_text("/k-timeout-temperror.eml"), a);
 	CHECK(facts->waited_out);
 	CHECK_INT(facts->result, DKIM_TEMPERROR);
-	CHECK(!verify(file_text("/dkim-k-servfail-temperror.eml"), a)
-		   ->waited_out);
+	CHECK(!verify(file_text("/k-servfail-temperror.eml"), a)->waited_out);
 	TAP_CASE("a field that was multiplied is named")
-	facts = verify(file_text("/dkim-from-added-multiplied.eml"), a);
+	facts = verify(file_text("/from-added-multiplied.eml"), a);
 	CHECK_STR(facts->signatures[0].multiplied, "from");
 	CHECK_INT(facts->signatures[0].result, DKIM_PASS);
 	TAP_CASE("a message without signature has none")
@@ -204,7 +202,7 @@ test_facts(struct arena *a)
 static void
 test_times(struct arena *a)
 {
-	struct span text = file_text("/dkim-not-expired-pass.eml");
+	struct span text = file_text("/not-expired-pass.eml");
 	int64_t end = 1600000000 + 86400LL * 3650;
 
 	TAP_CASE("a signature holds until x=, with some seconds of grace")
@@ -237,7 +235,7 @@ test_cap(struct arena *a)
 	static const char other[] =
 	    "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=none; "
 	    "h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA";
-	struct span text = file_text("/dkim-rsa-relaxed-relaxed-pass.eml");
+	struct span text = file_text("/rsa-relaxed-relaxed-pass.eml");
 	const struct dkim_facts *facts =
 	    verify(with_fields(a, other, DKIM_SIGNATURES_MAX - 1, text), a);
 
@@ -259,7 +257,7 @@ test_cap(struct arena *a)
 static void
 test_many_fields(struct arena *a)
 {
-	struct span text = file_text("/dkim-oversigned-pass.eml");
+	struct span text = file_text("/oversigned-pass.eml");
 
 	TAP_CASE("thousands of fields cost no more than their number (row 9)")
 	CHECK_STR(
@@ -267,7 +265,7 @@ test_many_fields(struct arena *a)
 	    "pass");
 	TAP_CASE("other fields of a covered name above do no harm")
 	CHECK_STR(results(verify(with_fields(a, "Received: by x", 5,
-				     file_text("/dkim-bottom-up-pass.eml")),
+				     file_text("/bottom-up-pass.eml")),
 			      a),
 		      a),
 	    "pass");
@@ -320,7 +318,7 @@ test_threads(void)
 int
 main(void)
 {
-	struct dns_options options = {.zone = DATA "/dkim-test.zone"};
+	struct dns_options options = {.zone = DATA "/zone"};
 	struct arena *a = arena_new(0);
 	struct err err = {.text = ""};
 
