@@ -181,6 +181,8 @@ domain_tld_known(struct span tld)
 	for (size_t i = 0; i < tld.len; i++)
 		text[i] = ascii_lower(tld.p[i]);
 	text[tld.len] = '\0';
-	return psl_is_public_suffix2(psl_builtin(), text,
-	    PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+	/* Of South Africa the list has only the names below. */
+	return span_caseis(tld, "za") ||
+	       psl_is_public_suffix2(
+		   psl_builtin(), text, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
 }

@@ -8,7 +8,7 @@
 /* HTML to text and links in one pass, without a tree (rule language, 3.7). */
 struct html_link {
 	struct span url;    /* as written, entities decoded, trimmed, <= 8192 */
-	struct span target; /* resolved against <base> */
+	struct span target; /* resolved against <base>; `url` past a limit */
 	struct span tag;    /* "a", "img", ... lower case */
 	struct span text;   /* anchor text, <= 4096 bytes */
 	bool anchor;        /* the href of <a>: has text */
@@ -35,6 +35,7 @@ struct html {
 #define HTML_LINKS_MAX 10000
 #define HTML_STYLE_DEPTH 100
 #define HTML_URL_MAX 8192
+#define HTML_TARGETS_MAX ((size_t)8 << 20) /* bytes of all resolved links */
 
 /* `utf8` is the part's text. Linear. Memory: arena, at most about six times
  * the text. NULL only when the arena failed. */

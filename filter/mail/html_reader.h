@@ -26,8 +26,9 @@ struct html_reader {
 	struct html_styles styles;
 	struct html_tag tag; /* the tag being read */
 	struct span base;
-	bool ascii; /* the markup is all ASCII */
-	bool wide;  /* a character above U+00FF came from a
+	size_t targets; /* bytes of resolved links */
+	bool ascii;     /* the markup is all ASCII */
+	bool wide;      /* a character above U+00FF came from a
 				reference into the text */
 	bool in_title;
 	bool no_title_end, no_comment_end; /* searched in vain */

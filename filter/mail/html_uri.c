@@ -83,6 +83,19 @@ without_marks(struct span url, struct arena *arena)
 	return trim(buf_span(&out));
 }
 
+/* Against the base, within the limit of all links together. */
+static struct span
+resolve(struct html_reader *r, struct span url)
+{
+	if (r->targets >= HTML_TARGETS_MAX) {
+		r->html->truncated = true;
+		return url;
+	}
+	struct span target = html_resolve(r->base, url, r->arena);
+	r->targets += target.len;
+	return target;
+}
+
 static struct html_link *
 push(struct html_reader *r, const struct html_tag *tag, struct span url,
     bool odd)
@@ -100,7 +113,7 @@ push(struct html_reader *r, const struct html_tag *tag, struct span url,
 		return NULL;
 	*link = (struct html_link){
 	    .url = url,
-	    .target = html_resolve(r->base, url, r->arena),
+	    .target = resolve(r, url),
 	    .tag = tag->info ? span_of(tag->info->name)
 			     : arena_lower(r->arena, tag->name),
 	    .hidden = html_styles_hidden(&r->styles),

@@ -37,8 +37,10 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/mime.c \
 	filter/mail/mime.h \
 	filter/mail/mime_decode.c \
+	filter/mail/mime_internal.h \
 	filter/mail/mime_lines.c \
 	filter/mail/mime_lines.h \
+	filter/mail/mime_part.c \
 	filter/mail/received.c \
 	filter/mail/received.h \
 	filter/mail/received_date.c \

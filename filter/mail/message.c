@@ -23,7 +23,7 @@
  */
 
 #define BODY_FIRST ((size_t)16 * 1024)
-#define BODY_HINT_MAX ((size_t)16 * 1024 * 1024)
+#define OTHERS_TIMES 4 /* text_max for all parts together that are no text */
 
 struct message_options
 message_options_default(void)
@@ -70,6 +70,10 @@ message_new(struct arena *arena, const struct message_options *options)
 	m->arena = arena;
 	m->options = *options;
 	m->fd = -1;
+	m->text_left = options->text_max;
+	m->other_left = options->text_max > SIZE_MAX / OTHERS_TIMES
+			    ? SIZE_MAX
+			    : options->text_max * OTHERS_TIMES;
 	header_init(&m->headers, arena);
 	map_init(&m->header_values, arena, false);
 	map_init(&m->header_texts, arena, false);
@@ -144,9 +148,10 @@ grow_heap(struct message *m, size_t need)
 	if (need <= size)
 		return 0;
 	if (size == 0) {
-		size = m->options.size_hint < BODY_HINT_MAX
+		/* MAIL's SIZE is the sender's word: it saves copies, no more. */
+		size = m->options.size_hint < m->options.memory_max
 			   ? m->options.size_hint
-			   : BODY_HINT_MAX;
+			   : m->options.memory_max;
 		if (size < BODY_FIRST)
 			size = BODY_FIRST;
 	}
@@ -269,13 +274,28 @@ body_as_crlf(struct message *m, struct span text)
 	return rc;
 }
 
+/* Bytes of a text when each line ends in CRLF. */
+static size_t
+crlf_size(struct span text)
+{
+	size_t size = text.len;
+
+	for (size_t at = 0; at < text.len; at++) {
+		size_t lf = span_find_char(span_skip(text, at), '\n');
+		if (lf == SPAN_NPOS)
+			break;
+		at += lf;
+		size += at == 0 || text.p[at - 1] != '\r';
+	}
+	return size;
+}
+
 int
 message_read(struct message *m, struct span text)
 {
 	size_t body = header_parse(&m->headers, text);
 
-	m->size += body;
-	message_headers_done(m);
+	m->size += crlf_size(span_head(text, body));
 	int rc = body_as_crlf(m, span_skip(text, body));
 	message_done(m);
 	return rc ? rc : arena_failed(m->arena) ? ERR_NOMEM : 0;
@@ -369,16 +389,30 @@ message_tree(struct message *m)
 	return &m->tree;
 }
 
+/* How much of a part may be decoded: all texts of a message share one budget,
+ * all other parts another. */
+static size_t *
+decode_budget(struct message *m, const struct mime_part *part)
+{
+	struct span type = part->ctype.type;
+
+	if (part->html_name || span_starts(type, SPAN("text/")) ||
+	    span_starts(type, SPAN("message/")))
+		return &m->text_left;
+	return &m->other_left;
+}
+
 struct span
 message_part_decoded(struct message *m, struct mime_part *part)
 {
-	if (!part->decoded_done) {
-		part->decoded_done = true;
-		part->decoded =
-		    mime_decode(&m->tree, part, m->options.text_max, m->arena);
-		if (part->decoded.len == m->options.text_max)
-			m->lacks |= MESSAGE_LACK_TEXT;
-	}
+	if (part->decoded_done)
+		return part->decoded;
+	part->decoded_done = true;
+	size_t *left = decode_budget(m, part);
+	part->decoded = mime_decode(&m->tree, part, *left, m->arena);
+	if (part->decoded.len == *left && part->body.len)
+		m->lacks |= MESSAGE_LACK_TEXT;
+	*left -= part->decoded.len;
 	return part->decoded;
 }
 

@@ -19,7 +19,8 @@ struct message {
 	size_t mapped_size;
 	struct span body;
 	size_t size, body_size;
-	unsigned lacks; /* enum message_lack */
+	unsigned lacks;               /* enum message_lack */
+	size_t text_left, other_left; /* bytes that may still be decoded */
 	/* memoised answers */
 	bool tree_done, from_done, urls_done, found_done;
 	bool body_done, rawbody_done, uri_done, full_done;
@@ -30,6 +31,7 @@ struct message {
 	struct view_list view_body, view_rawbody, view_uri;
 	struct span view_full;
 	struct map uris_seen;     /* links of HTML, each looked at once */
+	size_t uris_start;        /* of the arena's use */
 	struct map header_values; /* view_header's, by flags and name */
 	struct map header_texts;  /* message_header_text's, by field */
 };

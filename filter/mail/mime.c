@@ -1,6 +1,6 @@
 #include "filter/mail/mime.h"
 
-#include "filter/base/buf.h"
+#include "filter/mail/mime_internal.h"
 
 /*
  * The MIME walk: one pass over the lines of a body with a stack of open
@@ -39,60 +39,10 @@ struct walk {
 	struct mime_part *current; /* the part whose body is being read */
 	struct span text;          /* the container being read */
 	size_t body_start;         /* of `current` */
+	size_t fields;             /* header fields of all parts */
+	size_t inner;              /* bytes of decoded inner messages */
 	struct jobs VEC(struct job) jobs;
 };
-
-/* --- parts --------------------------------------------------------------------- */
-
-static bool
-is_multipart(const struct mime_part *part)
-{
-	return span_starts(part->ctype.type, SPAN("multipart/"));
-}
-
-static bool
-is_message(const struct mime_part *part)
-{
-	return span_is(part->ctype.type, "message/rfc822") ||
-	       span_is(part->ctype.type, "message/global");
-}
-
-static void
-link_child(struct mime_part *parent, struct mime_part *part)
-{
-	struct mime_part **link = &parent->child;
-
-	part->parent = parent;
-	part->depth = parent->depth + 1;
-	part->cuts = parent->cuts + is_multipart(parent);
-	parent->leaf = false;
-	if (parent->last_child)
-		link = &parent->last_child->next;
-	*link = part;
-	parent->last_child = part;
-}
-
-static struct mime_part *
-new_part(struct walk *w, struct mime_part *parent)
-{
-	struct mime_part *part;
-
-	if (w->tree->parts.n >= MIME_PARTS_MAX) {
-		w->tree->flags |= MIME_PARTS_LIMIT;
-		return NULL;
-	}
-	part = arena_zalloc(w->arena, sizeof *part);
-	struct mime_part **to =
-	    part ? VEC_PUSH(w->arena, &w->tree->parts) : NULL;
-	if (!to)
-		return NULL;
-	*to = part;
-	part->leaf = true;
-	header_init(&part->headers, w->arena);
-	if (parent)
-		link_child(parent, part);
-	return part;
-}
 
 static void
 push_job(struct walk *w, struct mime_part *part, struct span boundary)
@@ -101,79 +51,6 @@ push_job(struct walk *w, struct mime_part *part, struct span boundary)
 
 	if (job)
 		*job = (struct job){part, boundary};
-}
-
-static void
-set_encoding(struct mime_tree *tree, struct mime_part *part)
-{
-	static const char *const plain[] = {"7bit", "8bit", "binary"};
-	const struct header *h =
-	    header_last(&part->headers, SPAN("Content-Transfer-Encoding"));
-	char word[ENCODING_MAX];
-
-	part->encoding = MIME_IDENTITY;
-	if (!h)
-		return;
-	struct span name = span_trim(h->raw);
-	if (name.len >= sizeof word) {
-		tree->flags |= MIME_BAD_ENCODING;
-		return;
-	}
-	for (size_t i = 0; i < name.len; i++)
-		word[i] = ascii_lower(name.p[i]);
-	name.p = word;
-	if (span_is(name, "base64"))
-		part->encoding = MIME_BASE64;
-	else if (span_is(name, "quoted-printable"))
-		part->encoding = MIME_QP;
-	else if (!span_is(name, plain[0]) && !span_is(name, plain[1]) &&
-		 !span_is(name, plain[2]))
-		tree->flags |= MIME_BAD_ENCODING;
-}
-
-static bool
-is_html_name(struct span name)
-{
-	static const char *const endings[] = {
-	    ".htm", ".html", ".shtm", ".shtml"};
-
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-		if (span_caseends(name, span_of(endings[i])))
-			return true;
-	return false;
-}
-
-/* Content-Type and the rest out of the part's headers. */
-static void
-set_type(struct walk *w, struct mime_part *part)
-{
-	const struct header_list *headers = &part->headers;
-	const struct header *type = header_last(headers, SPAN("Content-Type"));
-	const struct header *disposition =
-	    header_last(headers, SPAN("Content-Disposition"));
-	struct mime_part *parent = part->parent;
-
-	ctype_parse(&part->ctype, type ? type->raw : SPAN_NONE, w->arena);
-	if (part->ctype.missing && parent &&
-	    span_is(parent->ctype.type, "multipart/digest"))
-		part->ctype.type = SPAN("message/rfc822");
-	if (header_count(headers, SPAN("Content-Type")) > 1 ||
-	    header_count(headers, SPAN("Content-Transfer-Encoding")) > 1)
-		w->tree->flags |= MIME_MULTIPLE_CTYPE;
-	struct span raw = disposition ? disposition->raw : SPAN_NONE;
-	if (disposition) {
-		struct span name =
-		    ctype_disposition_name(raw, &part->attachment, w->arena);
-		if (name.len)
-			part->ctype.name = name;
-	}
-	part->html_name =
-	    is_html_name(ctype_sa_name(raw, &part->ctype, w->arena));
-	if (span_is(part->ctype.type, "message/partial"))
-		w->tree->flags |= MIME_PARTIAL;
-	if (span_is(part->ctype.type, "message/external-body"))
-		w->tree->flags |= MIME_EXTERNAL;
-	set_encoding(w->tree, part);
 }
 
 /* --- boundaries ------------------------------------------------------------------ */
@@ -247,7 +124,7 @@ open_multipart(struct walk *w, struct mime_part *part)
 {
 	struct span boundary = part->ctype.boundary;
 
-	if (!is_multipart(part))
+	if (!mime_is_multipart(part))
 		return false;
 	if (!boundary.len) {
 		w->tree->flags |= MIME_NO_BOUNDARY;
@@ -289,9 +166,9 @@ without_eol(struct span line)
 static void
 queue_part(struct walk *w, struct mime_part *part, struct span inherited)
 {
-	if (is_message(part))
+	if (mime_is_message(part))
 		push_job(w, part, SPAN_NONE);
-	else if (is_multipart(part) && part->leaf && inherited.len)
+	else if (mime_is_multipart(part) && part->leaf && inherited.len)
 		push_job(w, part, inherited);
 }
 
@@ -343,8 +220,12 @@ add_field(struct walk *w, struct mime_part *part, size_t start, size_t end)
 	    without_eol(span_make(w->text.p + start, end - start));
 	struct span name = span_trim_right(span_cut(&value, ':'));
 
-	if (value.p)
+	if (!value.p)
+		return;
+	if (w->fields++ < MIME_FIELDS_MAX)
 		header_add(&part->headers, name, span_trim_left(value));
+	else
+		w->tree->flags |= MIME_PARTS_LIMIT;
 }
 
 /*
@@ -358,16 +239,16 @@ read_part_header(struct walk *w, struct mime_part *part, size_t at)
 
 	for (;;) {
 		struct span line = line_at(w->text, at);
-		bool fold =
-		    line.len && ascii_is_blank(line.p[0]) && field != SPAN_NPOS;
-		if (fold) {
+		/* SpamAssassin takes the last line of all for body. */
+		bool last = at + line.len == w->text.len;
+		if (!last && field != SPAN_NPOS && ascii_is_blank(line.p[0])) {
 			at += line.len;
 			continue;
 		}
 		if (field != SPAN_NPOS)
 			add_field(w, part, field, at);
 		field = SPAN_NPOS;
-		if (line.len == 0)
+		if (last)
 			return at;
 		if (without_eol(line).len == 0) {
 			part->after_blank = true;
@@ -392,11 +273,11 @@ begin_part(struct walk *w, size_t level, size_t at)
 	struct mime_part *part;
 
 	w->open = level + 1;
-	part = new_part(w, w->stack[level].part);
+	part = mime_part_new(w->tree, w->stack[level].part, w->arena);
 	if (!part)
 		return at;
 	at = read_part_header(w, part, at);
-	set_type(w, part);
+	mime_part_read_type(w->tree, part, w->arena);
 	w->current = part;
 	w->body_start = at;
 	(void)open_multipart(w, part);
@@ -503,7 +384,7 @@ whole_as_part(struct walk *w, struct mime_part *multipart, struct span boundary)
 		w->tree->flags |= MIME_DEPTH_LIMIT;
 		return;
 	}
-	part = new_part(w, multipart);
+	part = mime_part_new(w->tree, multipart, w->arena);
 	if (!part)
 		return;
 	w->text = text;
@@ -511,7 +392,7 @@ whole_as_part(struct walk *w, struct mime_part *multipart, struct span boundary)
 	bool empty_first = without_eol(line_at(text, 0)).len == 0;
 	if (!multipart->begins_message || empty_first)
 		at = read_part_header(w, part, 0);
-	set_type(w, part);
+	mime_part_read_type(w->tree, part, w->arena);
 	part->body = span_skip(text, at);
 	part->chopped = multipart->chopped;
 	if (open_multipart(w, part))
@@ -527,13 +408,13 @@ walk_message(struct walk *w, struct mime_part *part, struct span text)
 	w->open = 0;
 	part->body = text;
 	part->begins_message = true;
-	set_type(w, part);
+	mime_part_read_type(w->tree, part, w->arena);
 	if (open_multipart(w, part)) {
 		walk_text(w, part, text);
 		return;
 	}
 	/* At the top a multipart without boundary is text. */
-	if (is_multipart(part) && !part->ctype.boundary.len) {
+	if (mime_is_multipart(part) && !part->ctype.boundary.len) {
 		part->ctype.type = SPAN("text/plain");
 		struct span first = line_at(text, 0);
 		part->blank_first =
@@ -554,39 +435,25 @@ walk_inner(struct walk *w, struct mime_part *holder)
 		w->tree->flags |= MIME_DEPTH_LIMIT;
 		return;
 	}
-	if (encoded)
-		text = mime_decode(w->tree, holder, text.len + 16, w->arena);
+	if (encoded) {
+		size_t left = MIME_INNER_MAX - w->inner;
+		text = mime_decode(w->tree, holder, left, w->arena);
+		w->inner += text.len;
+	}
+	if (w->inner == MIME_INNER_MAX || w->fields >= MIME_FIELDS_MAX) {
+		w->tree->flags |= MIME_PARTS_LIMIT;
+		return;
+	}
 	if (!text.len)
 		return;
-	part = new_part(w, holder);
+	part = mime_part_new(w->tree, holder, w->arena);
 	if (!part)
 		return;
 	if (encoded)
 		part->cuts = 0;
 	size_t body = header_parse(&part->headers, text);
+	w->fields += part->headers.fields.n;
 	walk_message(w, part, span_skip(text, body));
-}
-
-/* Children in the order of the message, whatever order they were met in. */
-static void
-number_parts(struct mime_tree *tree)
-{
-	struct mime_part *part = tree->root;
-	size_t n = 0;
-
-	while (part) {
-		part->index = (unsigned)n;
-		tree->parts.v[n++] = part;
-		if (part->child) {
-			part = part->child;
-			continue;
-		}
-		while (part && !part->next)
-			part = part->parent;
-		if (part)
-			part = part->next;
-	}
-	tree->parts.n = n;
 }
 
 /* Line ends and NUL bytes; each search ends at its first find. */
@@ -625,7 +492,7 @@ mime_walk(struct mime_tree *ret, const struct header_list *headers,
 
 	*ret = (struct mime_tree){0};
 	note_bytes(ret, body);
-	struct mime_part *root = new_part(&w, NULL);
+	struct mime_part *root = mime_part_new(ret, NULL, arena);
 	if (!root)
 		return false;
 	ret->root = root;
@@ -639,6 +506,6 @@ mime_walk(struct mime_tree *ret, const struct header_list *headers,
 		else
 			walk_inner(&w, job.part);
 	}
-	number_parts(ret);
+	mime_number_parts(ret);
 	return !arena_failed(arena);
 }

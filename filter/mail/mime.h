@@ -16,7 +16,7 @@ enum mime_encoding {
 /* Oddities met on the walk; each is a fact, scorers judge. */
 enum mime_flag {
 	MIME_DEPTH_LIMIT = 1 << 0,
-	MIME_PARTS_LIMIT = 1 << 1,
+	MIME_PARTS_LIMIT = 1 << 1, /* or one of fields, of inner messages */
 	MIME_NO_BOUNDARY = 1 << 2, /* multipart without the parameter */
 	MIME_BOUNDARY_NOT_FOUND = 1 << 3,
 	MIME_BOUNDARY_ODD = 1 << 4,   /* empty, too long, equal to parent's,
@@ -72,6 +72,8 @@ struct mime_tree {
 
 #define MIME_DEPTH_MAX 20
 #define MIME_PARTS_MAX 1000
+#define MIME_FIELDS_MAX 20000 /* header fields of all parts; more are dropped */
+#define MIME_INNER_MAX ((size_t)8 << 20) /* bytes of decoded inner messages */
 
 /*
  * Walks a message: its headers and its body (CRLF or LF lines). No recursion

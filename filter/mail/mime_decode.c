@@ -32,10 +32,9 @@ crlf_to_lf(struct buf *b)
 }
 
 static bool
-has_text_lines(const struct mime_part *part)
+is_text(const struct mime_part *part)
 {
-	return part->html_name ||
-	       span_starts(part->ctype.type, SPAN("text/")) ||
+	return span_starts(part->ctype.type, SPAN("text/")) ||
 	       span_starts(part->ctype.type, SPAN("message/"));
 }
 
@@ -107,7 +106,7 @@ mime_decode(struct mime_tree *tree, const struct mime_part *part, size_t limit,
     struct arena *arena)
 {
 	struct span body = part->body;
-	bool text = has_text_lines(part);
+	bool text = is_text(part);
 	struct buf out;
 
 	buf_init(&out, arena, SIZE_MAX / 4);
@@ -122,7 +121,7 @@ mime_decode(struct mime_tree *tree, const struct mime_part *part, size_t limit,
 	} else if (part->encoding == MIME_QP) {
 		body = span_head(body, times(limit, 3));
 		decode_qp(tree, part, body, &out, arena);
-	} else if (text) {
+	} else if (text || part->html_name) {
 		mime_add_lines(&out, part, span_head(body, limit));
 	} else {
 		return span_head(body, limit);

@@ -30,6 +30,7 @@ struct url_list VEC(struct url);
 
 #define URL_MAX 10000 /* links kept per message */
 #define URL_LEN_MAX 8192
+#define URL_MEMORY_MAX ((size_t)16 << 20) /* bytes of all their forms */
 
 /* The links of several texts, each once. */
 struct url_finder {

@@ -212,7 +212,8 @@ take(struct url_finder *finder, struct span raw, enum kind kind)
 	raw = trim_end(raw);
 	if (!raw.len || map_get(&finder->seen, raw))
 		return;
-	if (finder->list.n >= URL_MAX || finder->seen.n >= 4 * URL_MAX) {
+	if (finder->list.n >= URL_MAX || finder->seen.n >= 4 * URL_MAX ||
+	    arena_used(finder->arena) - finder->start > URL_MEMORY_MAX) {
 		finder->truncated = true;
 		return;
 	}
@@ -370,7 +371,8 @@ look_at_run(struct scan *s, size_t start)
 void
 url_finder_init(struct url_finder *finder, struct arena *arena)
 {
-	*finder = (struct url_finder){.arena = arena};
+	*finder =
+	    (struct url_finder){.arena = arena, .start = arena_used(arena)};
 	map_init(&finder->seen, arena, false);
 	for (unsigned i = 0; i < 256; i++)
 		finder->class[i] = class_of((char)i);

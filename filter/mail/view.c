@@ -204,7 +204,8 @@ add_html_uri(struct message *m, struct map *seen, struct span url)
 {
 	struct url_forms forms = {0};
 
-	if (m->view_uri.n > VIEW_URIS_MAX) {
+	if (m->view_uri.n > VIEW_URIS_MAX ||
+	    arena_used(m->arena) - m->uris_start > URL_MEMORY_MAX) {
 		m->lacks |= MESSAGE_LACK_TEXT;
 		return;
 	}
@@ -255,6 +256,7 @@ view_uri(struct message *m)
 	tree = message_tree(m);
 	map_init(&seen, m->arena, false);
 	map_init(&m->uris_seen, m->arena, false);
+	m->uris_start = arena_used(m->arena);
 	for (size_t i = 0; i < found->n; i++)
 		add_forms(m, &seen, &found->v[i].forms);
 	for (size_t i = 0; i < tree->parts.n; i++)

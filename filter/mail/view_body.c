@@ -171,10 +171,28 @@ join_parts(struct message *m, struct buf *out)
 	return narrow;
 }
 
+/* Room for all pieces at once, so that none is left behind by growing. */
+static void
+reserve(struct message *m, struct span text)
+{
+	struct view_list *list = &m->view_body;
+	size_t n = text.len / BODY_PIECE + 2;
+
+	for (size_t at = 0; at < text.len; at++, n++) {
+		size_t lf = span_find_char(span_skip(text, at), '\n');
+		if (lf == SPAN_NPOS)
+			break;
+		at += lf;
+	}
+	list->v = arena_calloc(m->arena, n, sizeof *list->v);
+	list->size = list->v ? n : 0;
+}
+
 /* Splits behind each newline and cuts long lines behind a space. */
 static void
 split_body(struct message *m, struct span text)
 {
+	reserve(m, text);
 	while (text.len) {
 		size_t lf = span_find_char(text, '\n');
 		struct span line =

@@ -37,12 +37,30 @@ is_hidden(struct span name)
 	return span_casestarts(name, SPAN("X-Spam-"));
 }
 
+/* At most VALUE_MAX bytes, CRLF counted as one; `ret_cut` may be NULL. */
+static struct span
+value_head(struct span raw, bool *ret_cut)
+{
+	size_t left = VALUE_MAX, n = 0;
+
+	while (n < raw.len && left > 0) {
+		bool crlf =
+		    raw.p[n] == '\r' && n + 1 < raw.len && raw.p[n + 1] == '\n';
+		n += crlf ? 2 : 1;
+		left--;
+		if (raw.len - n <= left)
+			n = raw.len;
+	}
+	if (ret_cut)
+		*ret_cut = n < raw.len;
+	return span_head(raw, n);
+}
+
 static struct span
 decoded_value(struct message *m, const struct header *h)
 {
 	struct span name = span_trim_right(h->name);
-	struct span value =
-	    header_unfold(span_head(h->raw, VALUE_MAX), m->arena);
+	struct span value = header_unfold(value_head(h->raw, NULL), m->arena);
 
 	if (!span_is_ascii(value))
 		value = word_utf8(value, SPAN("utf-8"), false, m->arena);
@@ -130,10 +148,10 @@ add_addresses(
 {
 	struct addr_list list;
 
-	addr_parse(&list, span_head(h->raw, VALUE_MAX), m->arena);
+	addr_parse(&list, value_head(h->raw, NULL), m->arena);
 	for (size_t i = 0; i < list.items.n; i++) {
 		const struct addr *a = &list.items.v[i];
-		if (!a->domain.len)
+		if (!a->domain.len || !a->local.len)
 			continue; /* SpamAssassin takes no local names */
 		if (flags & VIEW_ADDR)
 			add_line(out, a->spec);
@@ -150,13 +168,20 @@ add_field(
 		add_addresses(m, h, flags, out);
 		return;
 	}
-	if (flags & VIEW_FLAT)
-		add_flat(out, span_head(h->raw, VALUE_MAX));
-	else if (flags & VIEW_RAW)
-		add_raw(out, span_head(h->raw, VALUE_MAX));
-	else
+	if (!(flags & VIEW_RAW)) {
 		buf_add_span(out, decoded_value(m, h));
-	buf_add_char(out, '\n');
+		buf_add_char(out, '\n');
+		return;
+	}
+	bool cut;
+	struct span raw = value_head(h->raw, &cut);
+	if (flags & VIEW_FLAT)
+		add_flat(out, raw);
+	else
+		add_raw(out, raw);
+	/* What was cut has lost its newline. */
+	if (!cut)
+		buf_add_char(out, '\n');
 }
 
 /* All fields of a name; false when there is none. */
