@@ -37,7 +37,8 @@ struct url_finder {
 	struct url_list list;
 	struct arena *arena;
 	struct map seen;
-	bool truncated;     /* more than URL_MAX */
+	size_t start;       /* of the arena's use */
+	bool truncated;     /* more than URL_MAX, or too large */
 	uint8_t class[256]; /* of bytes, see url_find.c */
 };
 
