@@ -1,8 +1,8 @@
 #!/bin/sh
-# The daemon over real sockets (test_milter.py), where a Python is there.
+# The daemon over real sockets (milter_cases.py), where a Python is there.
 for python in /usr/bin/python3 python3; do
 	if "$python" -c 'import socket, struct, threading' 2>/dev/null; then
-		exec "$python" -B "$srcdir/tests/milter/test_milter.py" \
+		exec "$python" -B "$srcdir/tests/milter/milter_cases.py" \
 			./assayd
 	fi
 done

@@ -76,7 +76,7 @@ class Bench:
         self.scratch = scratch
         with open(os.path.join(DEMO, "zone")) as f:
             zone = f.read()
-        with open(os.path.join(DATA, "dkim-simple-pass.zone")) as f:
+        with open(os.path.join(DATA, "mta-signed.zone")) as f:
             zone += f.read()
         self.zone = scratch.write("zone", zone + ZONE)
         self.rules = scratch.write("test.cf", RULES)
@@ -389,7 +389,7 @@ def _(b):
 
 @case("a simple/simple DKIM signature survives and verifies after delivery")
 def _(b):
-    with open(os.path.join(DATA, "dkim-simple-pass.eml"), "rb") as f:
+    with open(os.path.join(DATA, "mta-signed-simple.eml"), "rb") as f:
         text = crlf(f.read())
     with b.postfix.client(ip="192.0.2.30", helo="mail.signed.example") as c:
         reply = c.message("sender@signed.example", "simple", text)
@@ -412,7 +412,7 @@ def verify_elsewhere(b, message):
     except ImportError:
         print("# python3-dkim is missing: verified by assay alone")
         return
-    with open(os.path.join(DATA, "dkim-simple-pass.zone")) as f:
+    with open(os.path.join(DATA, "mta-signed.zone")) as f:
         key = "".join(re.findall(r'"([^"]*)"', f.read()))
     check(dkim.verify(message.data, dnsfunc=lambda name, timeout=5:
                       key.encode()), "dkimpy refuses the delivered file")

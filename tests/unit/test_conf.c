@@ -791,7 +791,7 @@ test_example(void)
 	const struct conf_entry *e;
 	CHECK_INT(conf_read(conf, path, true), 0);
 	CHECK_STR(errors_of(conf), "");
-	CHECK_INT(conf->sections.n, 13);
+	CHECK_INT(conf->sections.n, 15);
 	CHECK_STR(value_of(conf, "limits", "user_recipients", &e), "200/1h");
 	CHECK_STR(value_of(conf, "milter", "socket", &e),
 	    "unix:/var/spool/postfix/assay/milter.sock");
