@@ -236,27 +236,26 @@ class Assayd:
     what tests share (state, control socket, zone) comes by -o."""
 
     def __init__(self, scratch, name, conf="", zone=None, options=(),
-                 socket_spec=None, user=None):
+                 port=None, path=None, user=None):
         self.scratch, self.name = scratch, name
         self.folder = scratch.folder(name)
         self.state = os.path.join(self.folder, "state")
         self.conf = os.path.join(self.folder, "assay.conf")
         self.configure(conf)
-        if socket_spec is None:
-            self.port = free_port()
-            socket_spec = "inet:%d@127.0.0.1" % self.port
-            self.address = ("127.0.0.1", self.port)
-            self.postfix_milter = "inet:127.0.0.1:%d" % self.port
+        if path:
+            self.address, spec = path, "unix:" + path
+            self.postfix_milter = spec
         else:
-            check(socket_spec.startswith("unix:"), "socket", socket_spec)
-            self.address = socket_spec[5:]
-            self.postfix_milter = socket_spec
+            port = port or free_port()
+            self.address = ("127.0.0.1", port)
+            spec = "inet:%d@127.0.0.1" % port
+            self.postfix_milter = "inet:127.0.0.1:%d" % port
         self.options = ["state=" + self.state, "milter.authserv_id=" +
                         AUTHSERV] + list(options)
         if zone:
             self.options.append("dns.zone=" + zone)
         command = [os.path.join(BUILD, "assayd"), "-f", "-c", self.conf,
-                   "-p", socket_spec]
+                   "-p", spec]
         for option in self.options:
             command += ["-o", option]
         if user:
@@ -269,7 +268,7 @@ class Assayd:
         self.status = None
         self.stopped = False
         scratch.running.append(self)
-        wait_for(self._is_up, "assayd on " + socket_spec, START_PATIENCE)
+        wait_for(self._is_up, "assayd on " + spec, START_PATIENCE)
 
     @staticmethod
     def _environment():
@@ -415,8 +414,8 @@ class Journal:
 
 # --- Postfix -----------------------------------------------------------------
 
+LISTENER = "127.0.0.1:%d inet n - n - %d smtpd%s\n"
 MASTER = """\
-127.0.0.1:%(port)d inet n - n - %(sessions)d smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -477,6 +476,9 @@ smtpd_recipient_restrictions = reject_unauth_destination
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_client_connection_count_limit = 0
 smtpd_junk_command_limit = 100000
+smtpd_error_sleep_time = 0
+smtpd_soft_error_limit = 1000
+smtpd_hard_error_limit = 1000
 smtpd_recipient_limit = 10000
 in_flow_delay = 0
 milter_default_action = tempfail
@@ -543,7 +545,12 @@ class Delivered:
 
 
 class Postfix:
-    def __init__(self, scratch, name, milter=None, extra="", sessions=300):
+    """One instance. `listeners` are further ports of its smtpd: a name and
+    the settings that differ there, as a dict. (To start an instance takes
+    seconds, a listener nothing.)"""
+
+    def __init__(self, scratch, name, milter=None, extra="", sessions=300,
+                 listeners=None):
         self.dir = scratch.folder(name)
         self.etc = os.path.join(self.dir, "etc")
         self.port = free_port()
@@ -554,8 +561,8 @@ class Postfix:
                  pwd.getpwnam("postfix").pw_uid, -1)
         os.chown(os.path.join(self.dir, "mail"), owner.pw_uid, owner.pw_gid)
         values = {
-            "name": name, "dir": self.dir, "port": self.port,
-            "uid": owner.pw_uid, "gid": owner.pw_gid, "sessions": sessions,
+            "name": name, "dir": self.dir,
+            "uid": owner.pw_uid, "gid": owner.pw_gid,
             "commands": tool("postconf", "-dh", "command_directory").strip(),
             "daemons": tool("postconf", "-dh", "daemon_directory").strip(),
         }
@@ -563,10 +570,15 @@ class Postfix:
         if milter:
             main += "smtpd_milters = %s\n" % milter
         scratch.write(name + "/etc/main.cf", main)
-        scratch.write(name + "/etc/master.cf", MASTER % values)
+        master = LISTENER % (self.port, sessions, "")
+        self.ports = {}
+        for listener, settings in (listeners or {}).items():
+            self.ports[listener] = free_port()
+            master += LISTENER % (self.ports[listener], 20, "".join(
+                " -o %s=%s" % setting for setting in settings.items()))
+        scratch.write(name + "/etc/master.cf", master + MASTER)
         self.seen = {}
         self.stopped = False
-        tool("postfix", "-c", self.etc, "check")
         scratch.running.append(self)
         tool("postfix", "-c", self.etc, "start")
         wait_for(lambda: accepts(("127.0.0.1", self.port)),
@@ -635,8 +647,8 @@ class Postfix:
         equal(len(found), n, "messages for " + user)
         return found[0] if n == 1 else found
 
-    def client(self, **how):
-        return Smtp(self.port, **how)
+    def client(self, listener=None, **how):
+        return Smtp(self.ports[listener] if listener else self.port, **how)
 
 
 # --- Dovecot's SASL ----------------------------------------------------------
@@ -678,7 +690,7 @@ class Sasl:
         self.dir = scratch.folder(name)
         scratch.folder(name, "run")
         scratch.folder(name, "state")
-        self.path = os.path.join(self.dir, "sasl")
+        self.path = self.path_of(scratch, name)
         conf = scratch.write(name + "/dovecot.conf", DOVECOT % {
             "dir": self.dir, "name": name, "password": self.password})
         self.process = subprocess.Popen(
@@ -692,11 +704,15 @@ class Sasl:
     def missing():
         return None if shutil.which("dovecot") else "dovecot missing"
 
-    def postfix_settings(self):
-        return ("smtpd_sasl_auth_enable = yes\n"
-                "smtpd_sasl_type = dovecot\n"
-                "smtpd_sasl_path = %s\n"
-                "smtpd_sasl_security_options = noanonymous\n" % self.path)
+    @staticmethod
+    def path_of(scratch, name):
+        return os.path.join(scratch.path, name, "sasl")
+
+    @staticmethod
+    def postfix_settings(path):
+        return {"smtpd_sasl_auth_enable": "yes",
+                "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": path,
+                "smtpd_sasl_security_options": "noanonymous"}
 
     def stop(self):
         end_process(self.process)

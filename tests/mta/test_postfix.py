@@ -82,10 +82,23 @@ class Bench:
         self.rules = scratch.write("test.cf", RULES)
         self.conf = CONF % {"rules": self.rules}
         self.assayd = Assayd(scratch, "enforce", self.conf, self.zone)
-        self.postfix = Postfix(scratch, "main", self.assayd.postfix_milter)
+        self.socket = os.path.join(scratch.folder("sock"), "m")
+        self.milter_ports = {}
+        listeners = {
+            "unix": {"smtpd_milters": "unix:" + self.socket},
+            "submission": Sasl.postfix_settings(
+                Sasl.path_of(scratch, "sasl")),
+        }
+        for name in ("heavy", "deferring", "small", "ending"):
+            port = self.milter_ports[name] = fixture.free_port()
+            listeners[name] = {"smtpd_milters": "inet:127.0.0.1:%d" % port}
+        self.postfix = Postfix(scratch, "main", self.assayd.postfix_milter,
+                               listeners=listeners)
 
     def daemon(self, name, conf=None, **how):
-        return Assayd(self.scratch, name, conf or self.conf, self.zone, **how)
+        """A further assayd, behind the listener of that name."""
+        return Assayd(self.scratch, name, conf or self.conf, self.zone,
+                      port=self.milter_ports.get(name), **how)
 
 
 CASES = []
@@ -280,11 +293,10 @@ def _(b):
     rules = b.scratch.write("heavy.cf", RULES + HEAVY)
     daemon = b.daemon("heavy", CONF.replace("dmarc = reject", "dmarc = score")
                       % {"rules": rules})
-    postfix = Postfix(b.scratch, "heavypf", daemon.postfix_milter, sessions=5)
-    with postfix.client(ip="198.51.100.7", helo="other.example") as c:
+    with b.postfix.client("heavy", ip="198.51.100.7", helo="other.example") as c:
         spf = c.message("ben@shop.example", "spf", mail())
     broken = demo("genuine.eml").replace(b"Dear customer", b"Dear victim")
-    with postfix.client(ip="192.0.2.10") as c:
+    with b.postfix.client("heavy", ip="192.0.2.10") as c:
         dkim = c.message("service@bank.example", "dkim", broken)
     equal((spf.code, spf.status), (550, "5.7.23"), "reply")
     equal((dkim.code, dkim.status), (550, "5.7.20"), "reply")
@@ -293,7 +305,6 @@ def _(b):
     line, = daemon.log.wait("ref=%s," % dkim.ref)
     agree(Journal(line), dkim, action="reject", spf="pass",
           dkim="fail:bank.example")
-    postfix.stop()
     fixture.stopped_clean(TAP, daemon)
 
 
@@ -310,18 +321,17 @@ def _(b):
           spf="temperror", degraded="dns")
     daemon = b.daemon("deferring", "policy { on_failure = { dns:tempfail } }"
                       + b.conf)
-    postfix = Postfix(b.scratch, "deferpf", daemon.postfix_milter, sessions=5)
-    with postfix.client(ip="192.0.2.40", helo="mail.slow.example") as c:
-        reply = c.message("ann@slow.example", "slow", slow)
+    with b.postfix.client("deferring", ip="192.0.2.40",
+                          helo="mail.slow.example") as c:
+        reply = c.message("ann@slow.example", "slow2", slow)
         good = c.message("ben@shop.example", "afterslow", mail())
     equal((reply.code, reply.status), (451, "4.4.3"), "reply")
     equal(good.code, 250, "next message")
     line, = daemon.log.wait("ref=%s," % reply.ref)
     agree(Journal(line), reply, action="tempfail", by="failure",
           degraded="dns")
-    postfix.wait_delivered("afterslow")
-    equal(postfix.delivered_to("slow"), [])
-    postfix.stop()
+    b.postfix.wait_delivered("afterslow")
+    equal(b.postfix.delivered_to("slow2"), [])
     fixture.stopped_clean(TAP, daemon)
 
 
@@ -623,15 +633,14 @@ def _(b):
         print("# skipped: " + why)
         return
     sasl = Sasl(b.scratch, "sasl")
-    postfix = Postfix(b.scratch, "submit", b.assayd.postfix_milter,
-                      sasl.postfix_settings(), sessions=5)
     text = mail("tag-me hold-me", to="submitted",
                 extra="X-Spam-Flag: theirs\n")
-    with postfix.client(ip="198.51.100.77", helo="laptop.example") as c:
+    with b.postfix.client("submission", ip="198.51.100.77",
+                          helo="laptop.example") as c:
         c.auth_plain("ben", sasl.password)
         reply = c.message("ben@shop.example", "submitted", text)
     equal(reply.code, 250, "reply")
-    message = postfix.wait_delivered("submitted")
+    message = b.postfix.wait_delivered("submitted")
     equal(message.one("Subject"), "tag-me hold-me")
     equal(message.one("X-Spam-Flag"), "theirs")
     own = [n for n in message.names() if n.lower().startswith(
@@ -641,7 +650,6 @@ def _(b):
     agree(journal, reply, action="accept", dir="out", auth="ben", spf="-",
           dmarc="-", client="laptop.example[198.51.100.77]")
     equal(message.one("X-Assay-Ref"), journal["ref"])
-    postfix.stop()
     sasl.stop()
 
 
@@ -808,13 +816,12 @@ def connect_as(user, path):
 @case("unix: socket with mode and group serves Postfix and refuses others")
 def _(b):
     import errno
-    folder = b.scratch.folder("sock")
-    os.chown(folder, 1, -1)  # daemon's: a socket is removed at the end
-    path = os.path.join(folder, "m")
+    path = b.socket
+    os.chown(os.path.dirname(path), 1, -1)  # it is removed at the end
     b.scratch.folder("unix", "state")
     for name in ("unix", "unix/state"):
         os.chown(os.path.join(b.scratch.path, name), 1, 1)
-    daemon = b.daemon("unix", socket_spec="unix:" + path, user="daemon",
+    daemon = b.daemon("unix", path=path, user="daemon",
                       options=["milter.socket_mode=0660",
                                "milter.socket_group=postfix"])
     about = os.stat(path)
@@ -823,8 +830,7 @@ def _(b):
     equal(about.st_gid, fixture.group_id("postfix"), "group")
     equal(connect_as("nobody", path), errno.EACCES, "connect as nobody")
     equal(connect_as("postfix", path), 0, "connect as postfix")
-    postfix = Postfix(b.scratch, "unixpf", daemon.postfix_milter, sessions=5)
-    with postfix.client(ip="192.0.2.20") as c:
+    with b.postfix.client("unix", ip="192.0.2.20") as c:
         reply = c.message("ben@shop.example", "unix", mail("tag-me"))
         equal(reply.code, 250, "reply")
         agree(daemon.journal(reply.queue_id), reply, action="tag")
@@ -839,7 +845,6 @@ def _(b):
         daemon.log.wait(r"^reload: done", mark)
         reply = c.message("ben@shop.example", "unix", mail("tag-me"))
         agree(daemon.journal(reply.queue_id), reply, action="tag")
-    postfix.stop()
     fixture.stopped_clean(TAP, daemon)
     check(not os.path.exists(path), "socket left behind")
 
@@ -869,20 +874,18 @@ def _(b):
 @case("overload: past limits.sessions the client gets 421, then all is well")
 def _(b):
     daemon = b.daemon("small", options=["limits.sessions=2"])
-    postfix = Postfix(b.scratch, "smallpf", daemon.postfix_milter,
-                      sessions=10)
 
     def answer():
         """What a client gets, from the greeting on. (At this stage Postfix
         says 421 in words of its own.)"""
         try:
-            with postfix.client(ip="192.0.2.20") as c:
+            with b.postfix.client("small", ip="192.0.2.20") as c:
                 return repr(c.message("ben@shop.example", "room", mail()))
         except (AssertionError, fixture.HungUp) as refused:
             return str(refused)
 
-    with postfix.client(ip="192.0.2.20") as one, \
-            postfix.client(ip="192.0.2.20") as two:
+    with b.postfix.client("small", ip="192.0.2.20") as one, \
+            b.postfix.client("small", ip="192.0.2.20") as two:
         equal(one.message("ben@shop.example", "full", mail()).code, 250)
         equal(two.message("ben@shop.example", "full", mail()).code, 250)
         text = answer()
@@ -890,23 +893,18 @@ def _(b):
         equal(one.message("ben@shop.example", "full", mail()).code, 250)
     daemon.log.wait(r"degraded=sessions")
     wait_for(lambda: answer().startswith("250"), "room again")
-    postfix.stop()
     fixture.stopped_clean(TAP, daemon)
 
 
 @case("SIGTERM with sessions open: Postfix defers, nothing is lost")
 def _(b):
     daemon = b.daemon("ending")
-    postfix = Postfix(b.scratch, "endingpf", daemon.postfix_milter,
-                      sessions=10)
-    with postfix.client(ip="192.0.2.20") as c:
+    with b.postfix.client("ending", ip="192.0.2.20") as c:
         c.envelope("ben@shop.example", "ending")
         fixture.stopped_clean(TAP, daemon)
         reply = c.data(mail())
         check(400 <= reply.code < 500, reply)
-    equal(postfix.queue(), [])
-    equal(postfix.mail(), [])
-    postfix.stop()
+    equal(b.postfix.delivered_to("ending"), [])
 
 
 # --- the log -----------------------------------------------------------------
