@@ -1,7 +1,6 @@
 #include "filter/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
@@ -376,92 +375,4 @@ control_stop(struct control *control)
 		close(control->listener);
 	close(control->wake);
 	free(control);
-}
-
-/* --- the other side -------------------------------------------------------------------------- */
-
-static int
-wait_for(int fd, short events, int64_t deadline, struct err *err)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	int rc;
-
-	do
-		rc = poll(&p, 1, (int)clock_left(deadline));
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0)
-		return err_set_errno(err, errno, "poll");
-	if (rc == 0)
-		return err_set(err, ERR_TIMEOUT, "the daemon does not answer");
-	return 0;
-}
-
-static int
-send_line(int fd, const char *request, int64_t deadline, struct err *err)
-{
-	struct buf line;
-	size_t sent = 0;
-	int rc = 0;
-
-	buf_init(&line, NULL, LINE_MAX_BYTES);
-	buf_add_str(&line, request);
-	buf_add_char(&line, '\n');
-	if (buf_failed(&line))
-		rc = err_set(err, ERR_LIMIT, "request too long");
-	while (rc == 0 && sent < line.len) {
-		ssize_t n =
-		    send(fd, line.p + sent, line.len - sent, MSG_NOSIGNAL);
-		if (n > 0)
-			sent += (size_t)n;
-		else if (errno == EAGAIN || errno == EINTR)
-			rc = wait_for(fd, POLLOUT, deadline, err);
-		else
-			rc = err_set_errno(err, errno, "control socket");
-	}
-	buf_done(&line);
-	return rc;
-}
-
-static int
-read_line(int fd, int64_t deadline, struct buf *reply, struct err *err)
-{
-	char chunk[4096];
-
-	for (;;) {
-		int rc = wait_for(fd, POLLIN, deadline, err);
-		if (rc)
-			return rc;
-		ssize_t n = read(fd, chunk, sizeof chunk);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n < 0)
-			return err_set_errno(err, errno, "control socket");
-		if (n == 0)
-			return err_set(err, ERR_IO, "the daemon hung up");
-		struct span text = span_make(chunk, (size_t)n);
-		size_t end = span_find_char(text, '\n');
-		buf_add_span(reply, span_head(text, end));
-		if (buf_failed(reply))
-			return err_set(err, ERR_LIMIT, "answer too long");
-		if (end != SPAN_NPOS)
-			return 0;
-	}
-}
-
-int
-control_ask(const char *path, const char *request, int64_t timeout_ms,
-    struct buf *reply, struct err *err)
-{
-	int64_t deadline = clock_deadline(timeout_ms);
-	int fd;
-	int rc = socket_connect(path, &fd, err);
-
-	if (rc)
-		return rc;
-	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	rc = send_line(fd, request, deadline, err);
-	if (rc == 0)
-		rc = read_line(fd, deadline, reply, err);
-	close(fd);
-	return rc;
 }

@@ -1,7 +1,6 @@
 #ifndef FILTER_CONTROL_H
 #define FILTER_CONTROL_H
 
-#include "filter/base/buf.h"
 #include "filter/daemon.h"
 
 /*
@@ -32,12 +31,5 @@ int control_start(struct daemon *daemon, int fd,
 void control_reload(struct control *control);
 /* Ends the thread, waiting for a reload that runs. Accepts NULL. */
 void control_stop(struct control *control);
-
-/*
- * The other side: sends one line, waits for one. `reply` gets it without the
- * newline. ERR_IO, ERR_TIMEOUT, ERR_LIMIT.
- */
-int control_ask(const char *path, const char *request, int64_t timeout_ms,
-    struct buf *reply, struct err *err) MUST_USE;
 
 #endif

@@ -15,7 +15,8 @@ filter_libfilter_a_SOURCES = \
 	filter/registry.c filter/registry.h \
 	filter/reply.c filter/reply.h \
 	filter/service.c filter/service.h \
-	filter/session.c filter/session.h \
+	filter/session.c filter/session.h filter/session_internal.h \
+	filter/session_judge.c \
 	filter/settings.c filter/settings.h \
 	filter/settings_table.c filter/snapshot.c \
 	filter/socket.c filter/socket.h \
@@ -24,4 +25,5 @@ filter_libfilter_a_SOURCES = \
 # The one program that knows libmilter.
 sbin_PROGRAMS += assayd
 assayd_LDADD = $(LIBS_FILTER) $(MILTER_LIBS)
-assayd_SOURCES = filter/main.c filter/milter.c filter/milter.h
+assayd_SOURCES = filter/main.c filter/milter.c filter/milter.h \
+	filter/process.c filter/process.h

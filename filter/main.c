@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "filter/control.h"
 #include "filter/milter.h"
 #include "filter/privilege.h"
+#include "filter/process.h"
 #include "filter/service.h"
 #include "filter/socket.h"
 
@@ -24,10 +24,6 @@
  * handlers and not to libmilter's, which would take SIGHUP as the end.
  */
 
-#define STACK_BYTES ((size_t)512 * 1024) /* of each thread */
-#define FILES_PER_SESSION 3 /* the MTA's socket, a spool file, one to spare */
-#define FILES_OTHER 256
-#define TASKS_OTHER 32
 #define STOP_MS 8000 /* libmilter looks for its end every 5 s */
 #define FOLDER_MODE 0755
 #define STATE_MODE 0750
@@ -192,105 +188,6 @@ set_signals(struct err *err)
 	return 0;
 }
 
-/* Files and threads for so many sessions. */
-static void
-set_limits(const struct settings *settings)
-{
-	rlim_t want =
-	    (rlim_t)settings->sessions * FILES_PER_SESSION + FILES_OTHER;
-	struct rlimit limit;
-	pthread_attr_t attr;
-	int64_t tasks = service_tasks_max();
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < want) {
-		limit.rlim_cur = want;
-		if (limit.rlim_max < want && geteuid() == 0)
-			limit.rlim_max = want;
-		else if (limit.rlim_max < want)
-			limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-		    limit.rlim_cur < want)
-			log_warn("limits.sessions=%u wants %llu open files, the"
-				 " system allows %llu, going on",
-			    settings->sessions, (unsigned long long)want,
-			    (unsigned long long)limit.rlim_cur);
-	}
-	if (tasks - TASKS_OTHER < (int64_t)settings->sessions)
-		log_warn("limits.sessions=%u is more than TasksMax=%lld less"
-			 " %d, sessions may hang, going on",
-		    settings->sessions, (long long)tasks, TASKS_OTHER);
-	if (pthread_attr_init(&attr) == 0) {
-		(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-		(void)pthread_setattr_default_np(&attr);
-		(void)pthread_attr_destroy(&attr);
-	}
-}
-
-/*
- * Goes into the background: the parent waits until the child says that it
- * serves, or has failed, and ends with its status. Returns the descriptor to
- * say it on; never in the parent. -1: no fork.
- */
-static int
-go_background(void)
-{
-	int ready[2];
-	char status = EX_SOFTWARE;
-
-	if (pipe2(ready, O_CLOEXEC) != 0)
-		return -1;
-	pid_t pid = fork();
-	if (pid < 0) {
-		close(ready[0]);
-		close(ready[1]);
-		return -1;
-	}
-	if (pid == 0) {
-		close(ready[0]);
-		(void)setsid();
-		return ready[1];
-	}
-	close(ready[1]);
-	while (read(ready[0], &status, 1) < 0 && errno == EINTR)
-		;
-	_exit(status);
-}
-
-/* Tells the parent; lets go of the terminal when all is well. */
-static void
-end_background(int fd, int status)
-{
-	char byte = (char)status;
-	int null;
-
-	if (fd < 0)
-		return;
-	if (status == 0 && (null = open("/dev/null", O_RDWR)) >= 0) {
-		(void)dup2(null, 0);
-		(void)dup2(null, 1);
-		(void)dup2(null, 2);
-		if (null > 2)
-			close(null);
-		(void)!chdir("/");
-	}
-	(void)!write(fd, &byte, 1);
-	close(fd);
-}
-
-static int
-write_pid(const char *path, struct err *err)
-{
-	int fd = open(
-	    path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-	if (fd < 0)
-		return err_set_errno(err, errno, "%s", path);
-	int n = dprintf(fd, "%ld\n", (long)getpid());
-	int error = errno;
-	close(fd);
-	return n > 0 ? 0 : err_set_errno(err, error, "%s", path);
-}
-
 /* --- logging ------------------------------------------------------------------------------- */
 
 static bool to_syslog;
@@ -325,7 +222,7 @@ struct program {
 	struct control *control;
 	int control_fd;
 	struct socket_file control_file;
-	int ready_fd; /* of go_background() */
+	int ready_fd; /* of process_go_background() */
 };
 
 static const char *
@@ -374,7 +271,7 @@ open_outside(
 	open_control(p, settings);
 	int rc = milter_listen(settings, err);
 	if (rc == 0 && p->options.pidfile)
-		rc = write_pid(p->options.pidfile, err);
+		rc = process_write_pid(p->options.pidfile, err);
 	if (rc == 0)
 		rc = privilege_drop(&p->privilege, err);
 	if (rc == 0 && geteuid() == 0)
@@ -387,7 +284,7 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 {
 	const struct settings *settings = &snapshot->settings;
 
-	set_limits(settings);
+	process_set_limits(settings);
 	if (open_outside(p, settings, err)) {
 		snapshot_unref(snapshot);
 		return err->code;
@@ -463,17 +360,17 @@ serve(struct program *p, struct snapshot *snapshot)
 	struct err err = {0};
 	int status = EX_OSERR;
 
-	p->ready_fd = p->options.foreground ? -1 : go_background();
+	p->ready_fd = p->options.foreground ? -1 : process_go_background();
 	start_log(&snapshot->settings, &p->options);
 	if (set_signals(&err) || start(p, snapshot, &err)) {
 		fprintf(stderr, "assayd: %s\n", err.text);
 		log_error("cannot start: %s", err.text);
 		status = err.code == ERR_SYNTAX ? EX_CONFIG : EX_OSERR;
-		end_background(p->ready_fd, status);
+		process_end_background(p->ready_fd, status);
 		return status;
 	}
 	service_ready();
-	end_background(p->ready_fd, 0);
+	process_end_background(p->ready_fd, 0);
 	status = run(p);
 	return stop(p, status);
 }

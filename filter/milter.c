@@ -2,12 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libmilter/mfapi.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,66 +339,6 @@ on_close(SMFICTX *ctx)
 
 /* --- the socket ---------------------------------------------------------------------------- */
 
-/* The path of a Unix socket, or empty. */
-static struct span
-unix_path(struct span socket)
-{
-	if (span_starts(socket, SPAN("unix:")))
-		return span_skip(socket, 5);
-	if (span_starts(socket, SPAN("local:")))
-		return span_skip(socket, 6);
-	return span_starts(socket, SPAN("/")) ? socket : SPAN_NONE;
-}
-
-static int
-find_group(struct span name, gid_t *ret, struct err *err)
-{
-	char text[256], room[16384];
-	struct group group, *found = NULL;
-	uint64_t number;
-
-	if (span_to_u64(name, &number) == 0 && number < UINT32_MAX) {
-		*ret = (gid_t)number;
-		return 0;
-	}
-	(void)span_copy(name, text, sizeof text);
-	(void)getgrnam_r(text, &group, room, sizeof room, &found);
-	if (!found)
-		return err_set(err, ERR_NOTFOUND,
-		    "milter.socket_group: no group \"%s\"", text);
-	*ret = found->gr_gid;
-	return 0;
-}
-
-static int
-set_group(const char *path, struct span name, struct err *err)
-{
-	gid_t gid;
-
-	if (name.len == 0)
-		return 0;
-	if (find_group(name, &gid, err))
-		return err->code;
-	if (lchown(path, (uid_t)-1, gid) != 0)
-		return err_set_errno(err, errno, "%s: group", path);
-	return 0;
-}
-
-/*
- * Accepted sockets take TCP_NODELAY from their listener. Without it each
- * verdict waits 40 ms for an acknowledgement that the MTA delays, since
- * libmilter writes every edit on its own. On a Unix socket it does nothing.
- */
-static void
-send_at_once(int listener)
-{
-	int on = 1;
-
-	if (listener >= 0)
-		(void)setsockopt(
-		    listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 /*
  * Opens the listener. libmilter does not say which descriptor it is: as no
  * other thread runs yet, it is the lowest free one.
@@ -438,13 +374,12 @@ open_socket(const char *text, const char *path, const struct settings *settings,
 	uint64_t inherited;
 	if (span_to_u64(span_skip(span_of(text), 3), &inherited) == 0 &&
 	    strncmp(text, "fd:", 3) == 0 && inherited <= INT_MAX)
-		send_at_once((int)inherited);
-	else
-		send_at_once(milter.listener);
+		milter.listener = (int)inherited;
+	socket_send_at_once(milter.listener);
 	if (!path)
 		return 0;
 	socket_remember(path, &milter.file);
-	int rc = set_group(path, settings->socket_group, err);
+	int rc = socket_set_group(path, settings->socket_group, err);
 	if (rc == 0 && chmod(path, settings->socket_mode) != 0)
 		rc = err_set_errno(err, errno, "%s: mode", path);
 	return rc;
@@ -490,7 +425,7 @@ milter_listen(const struct settings *settings, struct err *err)
 	if (!arena)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	const char *text = arena_cstr(arena, settings->socket);
-	struct span path_span = unix_path(settings->socket);
+	struct span path_span = socket_unix_path(settings->socket);
 	const char *path = path_span.len ? arena_cstr(arena, path_span) : NULL;
 	if (!text || (path_span.len && !path))
 		err_set(err, rc, "out of memory");
@@ -543,29 +478,6 @@ ask_to_stop(void *arg)
 	return arg;
 }
 
-/* Has the listener look up, by a connection that ends at once. */
-static void
-wake_listener(void)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = sizeof addr;
-
-	if (milter.listener < 0 ||
-	    getsockname(milter.listener, (struct sockaddr *)&addr, &len) != 0)
-		return;
-	int fd = socket(
-	    addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	/* Whether it comes through matters little: then it takes longer. */
-	if (connect(fd, (const struct sockaddr *)&addr, len) == 0 ||
-	    errno == EINPROGRESS) {
-		struct pollfd p = {.fd = fd, .events = POLLOUT};
-		(void)poll(&p, 1, STOP_STEP_MS);
-	}
-	close(fd);
-}
-
 bool
 milter_stop(int64_t wait_ms)
 {
@@ -581,7 +493,7 @@ milter_stop(int64_t wait_ms)
 		if (clock_left(deadline) == 0)
 			break;
 		if (!atomic_load(&milter.ended))
-			wake_listener();
+			socket_wake(milter.listener);
 		nanosleep(&step, NULL);
 	}
 	socket_remove(&milter.file);

@@ -1,11 +1,10 @@
-#include "filter/session.h"
+#include "filter/session_internal.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "filter/base/clock.h"
 #include "filter/base/log.h"
-#include "filter/journal.h"
 
 /*
  * Connection data live in the session, a message's in its arena, which is
@@ -17,45 +16,6 @@
 #define NAME_MAX_BYTES 1024 /* host names, macros: cut */
 #define PATH_MAX_BYTES 2048 /* RFC 5321 allows 256: cut */
 #define RCPTS_KEPT 10000    /* addresses; beyond only counted */
-#define WORK_BYTES ((size_t)64 * 1024 * 1024)
-
-enum session_state {
-	STATE_NEW,
-	STATE_REFUSED, /* not admitted */
-	STATE_CONNECTED,
-	STATE_ENVELOPE,
-	STATE_HEADERS,
-	STATE_BODY,
-};
-
-/* What is known of a message besides its scan; zeroed between messages. */
-struct transaction {
-	struct envelope envelope;
-	struct message *message;                      /* NULL: memory ended */
-	struct scan *scan;                            /* NULL: memory ended */
-	struct session_policies VEC(size_t) policies; /* each once */
-	size_t n_rcpts;
-	struct span first_rcpt;
-	char ref[REF_TEXT_SIZE];
-};
-
-struct session {
-	struct registry_link link; /* the registry's; must be first */
-	struct daemon *daemon;
-	struct mta mta;
-	enum session_state state;
-	/* the connection */
-	bool admitted;
-	bool has_client;
-	struct ip client_ip;
-	struct buf client_name, helo; /* heap */
-	/* the message */
-	struct snapshot *snapshot; /* one reference, or NULL */
-	struct arena *arena;       /* or NULL */
-	size_t arena_budget;
-	struct arena *work; /* for the answer, when `arena` is used up */
-	struct transaction t;
-};
 
 /* --- life ---------------------------------------------------------------------------- */
 
@@ -135,7 +95,7 @@ make_ref(struct session *s)
 	ref_format(&refs->key, ref_next(refs, clock_wall()), s->t.ref);
 }
 
-static struct log_limit overload_limit, missed_limit;
+static struct log_limit overload_limit;
 
 /* More sessions than we can serve: turned away, or passed by unseen while we
  * only observe. */
@@ -296,8 +256,8 @@ open_arena(struct session *s)
 	return s->arena != NULL;
 }
 
-static void
-stage(struct session *s, enum scan_stage at)
+void
+session_stage(struct session *s, enum scan_stage at)
 {
 	if (!s->t.scan)
 		return;
@@ -326,12 +286,12 @@ session_mail(struct session *s, const char *const *argv)
 		return ANSWER_CONTINUE;
 	fill_envelope(s, argv[0]);
 	open_message(s, read_parameters(&s->t.envelope, argv));
-	stage(s, SCAN_MAIL);
+	session_stage(s, SCAN_MAIL);
 	return ANSWER_CONTINUE;
 }
 
-static enum direction
-direction_now(const struct session *s)
+enum direction
+session_direction(const struct session *s)
 {
 	return direction_of(&s->snapshot->scan.direction, &s->t.envelope);
 }
@@ -357,7 +317,7 @@ must_split(const struct session *s, size_t policy)
 
 	return settings->split == SPLIT_DEFER && s->t.policies.n &&
 	       s->t.policies.v[0] != policy &&
-	       direction_now(s) == DIRECTION_IN &&
+	       session_direction(s) == DIRECTION_IN &&
 	       settings->policies[policy].mode == MODE_ENFORCE;
 }
 
@@ -371,8 +331,8 @@ session_rcpt(struct session *s, const char *const *argv)
 		return ANSWER_CONTINUE;
 	}
 	struct span rcpt = address_of(s->arena, argv[0]);
-	size_t policy =
-	    settings_policy_of(&s->snapshot->settings, direction_now(s), rcpt);
+	size_t policy = settings_policy_of(
+	    &s->snapshot->settings, session_direction(s), rcpt);
 	if (must_split(s, policy))
 		return enact_refusal(&s->mta, REPLY_SPLIT,
 		    &s->snapshot->settings.policies[policy], s->t.ref);
@@ -384,7 +344,7 @@ session_rcpt(struct session *s, const char *const *argv)
 		if (entry)
 			*entry = rcpt;
 	}
-	stage(s, SCAN_RCPT);
+	session_stage(s, SCAN_RCPT);
 	return ANSWER_CONTINUE;
 }
 
@@ -419,7 +379,7 @@ session_end_of_headers(struct session *s)
 	if (id.len)
 		s->t.envelope.queue_id = arena_span(s->arena, id);
 	message_headers_done(s->t.message);
-	stage(s, SCAN_EOH);
+	session_stage(s, SCAN_EOH);
 }
 
 void
@@ -434,163 +394,11 @@ session_body(struct session *s, struct span chunk)
 		return;
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
-
-struct judgement {
-	struct examination examination;
-	struct policy_facts facts;
-	struct verdict verdict;
-	bool seen; /* false: memory ended before the scan did */
-	int64_t started;
-};
-
-static const char *const lost_memory[] = {"memory"};
-
-static void
-on_progress(void *arg)
-{
-	struct session *s = arg;
-
-	s->mta.progress(s->mta.ctx);
-}
-
-static bool
-examine(struct session *s, struct examination *ret)
-{
-	struct examine_options options = {0};
-	struct scan *scan = s->t.scan;
-
-	if (!scan)
-		return false;
-	message_done(s->t.message);
-	scan->progress = on_progress;
-	scan->progress_arg = s;
-	scan_body_done(scan);
-	stage(s, SCAN_EOM);
-	return examine_run(s->snapshot->engine, scan, &options, ret);
-}
-
-static void
-decide(struct session *s, struct judgement *j)
-{
-	const struct settings *settings = &s->snapshot->settings;
-	struct verdict *v = &j->verdict;
-
-	policy_merge(settings, s->t.policies.v, s->t.policies.n, &j->facts, v);
-	if (v->action != ACTION_TEMPFAIL || !v->failure)
-		return;
-	if (!stats_defer_over(
-		&s->daemon->stats, v->failure, settings->defer_max_ms))
-		return;
-	log_error("%s: degraded=%s has deferred mail for policy.defer_max,"
-		  " letting it through",
-	    s->t.ref, v->failure);
-	j->facts.defer_over = true;
-	policy_merge(settings, s->t.policies.v, s->t.policies.n, &j->facts, v);
-}
-
-static void
-judge(struct session *s, struct judgement *j)
-{
-	j->seen = examine(s, &j->examination);
-	if (j->seen)
-		policy_facts_of(s->t.scan, &j->examination, &j->facts);
-	if (!j->seen || arena_failed(s->arena)) {
-		j->facts = (struct policy_facts){
-		    .direction = direction_now(s),
-		    .score_milli = j->examination.score_milli,
-		    .degraded = lost_memory,
-		    .n_degraded = 1,
-		};
-	}
-	decide(s, j);
-}
-
-static struct span
-message_id(struct session *s)
-{
-	const struct header *h =
-	    header_first(message_headers(s->t.message), SPAN("Message-ID"));
-	struct span id;
-
-	if (!h || !s->work)
-		return SPAN_NONE;
-	id = span_trim(header_unfold(h->raw, s->work));
-	if (id.len >= 2 && id.p[0] == '<' && span_ends(id, SPAN(">")))
-		id = span_make(id.p + 1, id.len - 2);
-	return id;
-}
-
-static void
-note(struct session *s, const struct judgement *j, int64_t ms)
-{
-	struct journal_entry entry = {
-	    .queue_id = s->t.envelope.queue_id,
-	    .ref = s->t.ref,
-	    .verdict = &j->verdict,
-	    .direction = j->facts.direction,
-	    .envelope = &s->t.envelope,
-	    .first_rcpt = s->t.first_rcpt,
-	    .n_rcpts = s->t.n_rcpts,
-	    .degraded = j->facts.degraded,
-	    .n_degraded = j->facts.n_degraded,
-	    .ms = ms,
-	};
-
-	if (s->t.message)
-		entry.size = message_size(s->t.message);
-	if (j->seen) {
-		entry.from_domain = scan_from_domain(s->t.scan);
-		entry.message_id = message_id(s);
-		entry.spf = scan_spf(s->t.scan);
-		entry.dkim = scan_dkim(s->t.scan);
-		entry.dmarc = scan_dmarc(s->t.scan);
-		entry.hits = &j->examination.hits;
-	}
-	journal_write(&entry);
-	for (size_t i = 0; i < j->facts.n_degraded; i++)
-		stats_degraded(&s->daemon->stats, j->facts.degraded[i]);
-	stats_message(&s->daemon->stats, j->facts.direction, &j->verdict, ms);
-}
-
-static void
-note_missed(struct session *s, unsigned missed)
-{
-	uint64_t held_back;
-
-	if (missed == 0)
-		return;
-	atomic_fetch_add(&s->daemon->stats.unedited, missed);
-	if (log_limited(&missed_limit, &held_back))
-		log_warn("%s: the MTA did not take %u of our edits,"
-			 " the message goes on without them, missed=%llu",
-		    s->t.ref, missed, (unsigned long long)held_back);
-}
-
-static enum answer
-enact(struct session *s, struct judgement *j)
-{
-	struct fields_request fields = {
-	    .arena = s->work,
-	    .settings = &s->snapshot->settings,
-	    .scan = j->seen && s->work ? s->t.scan : NULL,
-	    .examination = &j->examination,
-	    .verdict = &j->verdict,
-	    .ref = s->t.ref,
-	    .leading_space = s->mta.can & MTA_LEADING_SPACE,
-	};
-	unsigned missed;
-	enum answer answer =
-	    enact_verdict(&s->mta, &fields, &j->verdict, &missed);
-
-	note_missed(s, missed);
-	return answer;
-}
+/* --- the end ---------------------------------------------------------------------------- */
 
 enum answer
 session_end_of_message(struct session *s)
 {
-	struct judgement j = {.started = clock_mono_ms()};
 	enum answer answer;
 
 	session_end_of_headers(s);
@@ -599,11 +407,7 @@ session_end_of_message(struct session *s)
 	struct span id = macro(s, "i");
 	if (id.len && s->arena)
 		s->t.envelope.queue_id = arena_span(s->arena, id);
-	if (!s->work)
-		s->work = arena_new(WORK_BYTES);
-	judge(s, &j);
-	answer = enact(s, &j);
-	note(s, &j, clock_mono_ms() - j.started);
+	answer = session_judge(s);
 	drop_message(s);
 	return answer;
 }

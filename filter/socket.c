@@ -1,11 +1,13 @@
 #include "filter/socket.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "filter/base/span.h"
 
 /*
  * A path that is occupied is only cleared when it is a socket that refuses
@@ -14,6 +16,7 @@
  */
 
 #define BACKLOG 16
+#define WAKE_MS 20
 
 int
 socket_address(const char *path, struct sockaddr_un *ret, struct err *err)
@@ -115,4 +118,80 @@ socket_listen(const char *path, mode_t mode, int *ret_fd, struct err *err)
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+struct span
+socket_unix_path(struct span socket)
+{
+	if (span_starts(socket, SPAN("unix:")))
+		return span_skip(socket, 5);
+	if (span_starts(socket, SPAN("local:")))
+		return span_skip(socket, 6);
+	return span_starts(socket, SPAN("/")) ? socket : SPAN_NONE;
+}
+
+static int
+find_group(struct span name, gid_t *ret, struct err *err)
+{
+	char text[256], room[16384];
+	struct group group, *found = NULL;
+	uint64_t number;
+
+	if (span_to_u64(name, &number) == 0 && number < UINT32_MAX) {
+		*ret = (gid_t)number;
+		return 0;
+	}
+	(void)span_copy(name, text, sizeof text);
+	(void)getgrnam_r(text, &group, room, sizeof room, &found);
+	if (!found)
+		return err_set(err, ERR_NOTFOUND,
+		    "milter.socket_group: no group \"%s\"", text);
+	*ret = found->gr_gid;
+	return 0;
+}
+
+int
+socket_set_group(const char *path, struct span name, struct err *err)
+{
+	gid_t gid;
+
+	if (name.len == 0)
+		return 0;
+	if (find_group(name, &gid, err))
+		return err->code;
+	if (lchown(path, (uid_t)-1, gid) != 0)
+		return err_set_errno(err, errno, "%s: group", path);
+	return 0;
+}
+
+void
+socket_send_at_once(int listener)
+{
+	int on = 1;
+
+	if (listener >= 0)
+		(void)setsockopt(
+		    listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void
+socket_wake(int listener)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+
+	if (listener < 0 ||
+	    getsockname(listener, (struct sockaddr *)&addr, &len) != 0)
+		return;
+	int fd = socket(
+	    addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	/* Whether it comes through matters little: then it takes longer. */
+	if (connect(fd, (const struct sockaddr *)&addr, len) == 0 ||
+	    errno == EINPROGRESS) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+		(void)poll(&p, 1, WAKE_MS);
+	}
+	close(fd);
 }

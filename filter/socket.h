@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include "filter/base/err.h"
+#include "filter/base/span.h"
 
 /* Unix sockets that a process leaves behind and finds again. */
 
@@ -32,6 +33,24 @@ void socket_remove(const struct socket_file *file);
 /* A listening socket with that mode, not blocking, closed on exec. */
 int socket_listen(
     const char *path, mode_t mode, int *ret_fd, struct err *err) MUST_USE;
+
+/* The path in "unix:PATH", "local:PATH" or "/PATH"; else empty. */
+struct span socket_unix_path(struct span socket);
+/* Gives a socket's file to a group, by name or number; an empty name leaves
+ * it. ERR_NOTFOUND, ERR_IO. */
+int socket_set_group(
+    const char *path, struct span name, struct err *err) MUST_USE;
+
+/*
+ * Accepted sockets take TCP_NODELAY from their listener. Without it each
+ * verdict waits 40 ms for an acknowledgement that the MTA delays, since
+ * libmilter writes every edit on its own. On a Unix socket it does nothing.
+ */
+void socket_send_at_once(int listener);
+
+/* Has somebody who waits for connections on `listener` look up, by one that
+ * ends at once; whether it comes through is not known. */
+void socket_wake(int listener);
 
 /* A connected socket. */
 int socket_connect(const char *path, int *ret_fd, struct err *err) MUST_USE;
