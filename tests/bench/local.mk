@@ -2,6 +2,9 @@
 EXTRA_PROGRAMS += tests/bench/bench_dns
 tests_bench_bench_dns_LDADD = $(LIBS_DNS)
 
+EXTRA_PROGRAMS += tests/bench/bench_spf
+tests_bench_bench_spf_LDADD = $(LIBS_AUTH)
+
 EXTRA_PROGRAMS += tests/bench/null
 tests_bench_null_LDADD = $(MILTER_LIBS)
 EXTRA_DIST += tests/bench/run
