@@ -1,4 +1,4 @@
 # The daemon over real sockets, spoken to by a scripted client.
 TESTS += tests/milter/test_milter.sh
 EXTRA_DIST += tests/milter/test_milter.sh tests/milter/milter_cases.py \
-	tests/milter/milter.py
+	tests/milter/milter.py tests/milter/play.py
