@@ -10,12 +10,13 @@
  * for ours. Mail that leaves gets X-Assay-Ref and nothing else.
  */
 
-#define LEVEL_MAX 50      /* asterisks of X-Spam-Level */
-#define TESTS_COLUMN 74   /* folds of X-Spam-Status */
-#define SIGNATURES_MAX 20 /* written to Authentication-Results */
-#define SIGNATURE_SHOWN 8 /* RFC 6008: enough of b= to tell them apart */
-#define SUBJECT_MAX 800   /* bytes of a subject that is marked */
-#define ENCODED_CHUNK 42  /* bytes in one encoded word */
+#define REMOVALS_MAX 20000 /* edits of one message */
+#define LEVEL_MAX 50       /* asterisks of X-Spam-Level */
+#define TESTS_COLUMN 74    /* folds of X-Spam-Status */
+#define SIGNATURES_MAX 20  /* written to Authentication-Results */
+#define SIGNATURE_SHOWN 8  /* RFC 6008: enough of b= to tell them apart */
+#define SUBJECT_MAX 800    /* bytes of a subject that is marked */
+#define ENCODED_CHUNK 42   /* bytes in one encoded word */
 
 static enum headers_mode
 headers_of(const struct fields_request *request)
@@ -75,6 +76,43 @@ may_go(struct span name)
 }
 
 static void
+add_removal(const struct fields_request *request, struct span name,
+    unsigned nth, struct fields *ret)
+{
+	struct field_removal *removal =
+	    VEC_PUSH(request->arena, &ret->removals);
+
+	if (removal)
+		*removal = (struct field_removal){name, nth};
+}
+
+/*
+ * Fields past the limits of the header list were counted and not read. Those
+ * of names that are ours alone to write go unseen: a sender could otherwise
+ * hide a forged one behind enough others.
+ */
+static void
+remove_unread(const struct fields_request *request, enum headers_mode mode,
+    struct map *counts, struct fields *ret)
+{
+	const struct header_list *headers =
+	    message_headers(request->scan->message);
+
+	for (const char *const *w = message_watched; *w; w++) {
+		struct span name = span_of(*w);
+		const unsigned *read = map_get(counts, name);
+		size_t came = header_count(headers, name);
+		bool all = mode == HEADERS_FULL &&
+			   request->scan->direction == DIRECTION_IN;
+		if (!is_own(name) && !all)
+			continue;
+		for (size_t n = read ? *read : 0;
+		     n < came && ret->removals.n < REMOVALS_MAX; n++)
+			add_removal(request, name, (unsigned)n + 1, ret);
+	}
+}
+
+static void
 make_removals(const struct fields_request *request, enum headers_mode mode,
     struct fields *ret)
 {
@@ -90,13 +128,11 @@ make_removals(const struct fields_request *request, enum headers_mode mode,
 		if (!may_go(name))
 			continue;
 		unsigned nth = count_of(&counts, request->arena, name);
-		if (!is_removed(request, mode, name, h->raw))
-			continue;
-		struct field_removal *removal =
-		    VEC_PUSH(request->arena, &ret->removals);
-		if (removal)
-			*removal = (struct field_removal){name, nth};
+		if (is_removed(request, mode, name, h->raw))
+			add_removal(request, name, nth, ret);
 	}
+	if (headers->dropped)
+		remove_unread(request, mode, &counts, ret);
 	for (size_t i = 0; i < ret->removals.n / 2; i++) {
 		struct field_removal *a = &ret->removals.v[i];
 		struct field_removal *b =

@@ -25,6 +25,10 @@
 #define BODY_FIRST ((size_t)16 * 1024)
 #define OTHERS_TIMES 4 /* text_max for all parts together that are no text */
 
+const char *const message_watched[] = {"Authentication-Results", "X-Spam-Flag",
+    "X-Spam-Status", "X-Spam-Score", "X-Spam-Level", "X-Assay-Ref",
+    "X-Assay-Would", NULL};
+
 struct message_options
 message_options_default(void)
 {
@@ -75,6 +79,8 @@ message_new(struct arena *arena, const struct message_options *options)
 			    ? SIZE_MAX
 			    : options->text_max * OTHERS_TIMES;
 	header_init(&m->headers, arena);
+	for (const char *const *w = message_watched; *w; w++)
+		header_watch(&m->headers, span_of(*w));
 	map_init(&m->header_values, arena, false);
 	map_init(&m->header_texts, arena, false);
 	return arena_cleanup(arena, release, m) ? NULL : m;

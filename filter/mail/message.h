@@ -33,6 +33,10 @@ struct message_options {
 /* Sensible values for everything but size_hint, spool and memory. */
 struct message_options message_options_default(void);
 
+/* Names of fields that are counted past the limits too, since they must be
+ * removed by number, all of them (header_watch()); NULL-ended. */
+extern const char *const message_watched[];
+
 /* NULL when the arena failed. Memory: arena. */
 struct message *message_new(
     struct arena *arena, const struct message_options *options);
