@@ -46,12 +46,13 @@ read_message(
 {
 	struct source_list list = {.arena = arena};
 	struct err err;
+	int rc = source_add(&list, path, &err);
 
-	if (source_add(&list, path, &err) || list.items.n == 0 ||
-	    source_read(&list.items.v[0], arena, ret, &err))
-		return ctl_fail(ctl, EX_NOINPUT, "%s",
-		    list.items.n ? err.text : "no message");
-	return EX_OK;
+	if (rc == 0 && list.items.n == 0)
+		rc = err_set(&err, ERR_NOTFOUND, "%s: no message", path);
+	if (rc == 0)
+		rc = source_read(&list.items.v[0], arena, ret, &err);
+	return rc ? ctl_fail(ctl, EX_NOINPUT, "%s", err.text) : EX_OK;
 }
 
 static int
@@ -74,8 +75,6 @@ open_scan(struct ctl *ctl, struct auth *auth, const char *path)
 	    job_scan(&auth->engine, &auth->job.envelope, text, auth->arena);
 	if (!auth->scan)
 		return ctl_fail(ctl, EX_OSERR, "out of memory");
-	/* The engine is asked whatever the direction would be. */
-	auth->scan->direction = DIRECTION_IN;
 	return EX_OK;
 }
 
@@ -199,6 +198,7 @@ run(struct ctl *ctl, int argc, char **argv, bool needs_message,
 	if (!auth)
 		return ctl_fail(ctl, EX_OSERR, "out of memory");
 	auth->job.envelope.time = -1;
+	auth->job.envelope.inbound = true;
 	n = ctl_options(ctl, argc, argv, take, auth, &status);
 	if (n >= 0 && n > 2) {
 		status = ctl_usage(ctl);

@@ -197,6 +197,8 @@ job_scan(const struct job_engine *engine, const struct job_envelope *envelope,
 	if (!scan)
 		return NULL;
 	scan->slots = engine->slots;
+	if (envelope->inbound)
+		scan->direction = DIRECTION_IN;
 	if (envelope->time >= 0)
 		scan->now = envelope->time;
 	for (enum scan_stage stage = SCAN_MAIL; stage <= SCAN_EOH; stage++) {

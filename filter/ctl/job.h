@@ -14,6 +14,7 @@
 struct job_envelope {
 	const char *ip, *helo, *from, *rcpt, *auth;
 	int64_t time; /* --time, or -1 */
+	bool inbound; /* DIRECTION_IN whatever the client is */
 };
 #define JOB_ENVELOPE_OPTIONS                                                   \
 	{"ip", 0, "ADDRESS", "the client's address"},                          \
