@@ -13,6 +13,8 @@
  */
 
 #define USAGE_COLUMN 26
+#define ERROR_MAX 2048
+#define NAMES_MAX 64
 
 static const struct ctl_command commands[] = {
     {"check", NULL, NULL, NULL, NULL, &ctl_check_command},
@@ -65,9 +67,12 @@ resolve(const struct ctl_command *c)
 }
 
 static void
-print_commands(const char *name, const struct ctl_command *table)
+print_commands(const struct ctl *ctl)
 {
-	printf("usage: %s COMMAND [options] [arguments]\n\nCommands:\n", name);
+	const struct ctl_command *table = ctl->table;
+
+	printf("usage: %s COMMAND [options] [arguments]\n\nCommands:\n",
+	    ctl->name);
 	for (; table->name; table++) {
 		const struct ctl_command *c = resolve(table);
 		char text[128];
@@ -75,6 +80,7 @@ print_commands(const char *name, const struct ctl_command *table)
 		    c->args ? " " : "", c->args ? c->args : "");
 		printf("%-*s %s\n", USAGE_COLUMN, text, c->help);
 	}
+	print_options("Global options", global_options);
 }
 
 static void
@@ -85,17 +91,20 @@ print_usage(const struct ctl *ctl)
 	printf("usage: %s%s %s\n\n%s\n", ctl->name,
 	    c->options ? " [options]" : "", c->args ? c->args : "", c->help);
 	print_options("Options", c->options);
+	print_options("Global options", global_options);
 }
 
 int
 ctl_fail(const struct ctl *ctl, int status, const char *fmt, ...)
 {
+	char text[ERROR_MAX];
 	va_list ap;
 
 	fprintf(stderr, "%s: ", ctl->name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	ctl_print_safe(stderr, span_of(text));
 	fputc('\n', stderr);
 	return status;
 }
@@ -113,7 +122,9 @@ void
 ctl_report(void *arg, bool warning, const char *text)
 {
 	(void)arg;
-	fprintf(stderr, "%s%s\n", warning ? "warning: " : "", text);
+	fputs(warning ? "warning: " : "", stderr);
+	ctl_print_safe(stderr, span_of(text));
+	fputc('\n', stderr);
 }
 
 struct settings_source
@@ -170,18 +181,39 @@ find_letter(const struct ctl_option *options, char letter)
 	return -1;
 }
 
-/* One parsed option: which, and its value; `next` is the index behind it. */
+/* Where an argument stands in a table, or -1; and the value behind "=" or the
+ * letter, or NULL. */
+static int
+find_option(const struct ctl_option *options, const char *arg,
+    const char **ret_attached)
+{
+	*ret_attached = NULL;
+	if (arg[1] == '-') {
+		struct span rest = span_of(arg + 2);
+		int index = find_long(options, span_cut(&rest, '='));
+		*ret_attached = rest.p;
+		return index;
+	}
+	int index = find_letter(options, arg[1]);
+	if (arg[2] == '\0')
+		return index;
+	*ret_attached = arg + 2 + (arg[2] == '=');
+	return index >= 0 && options[index].value ? index : -1;
+}
+
+/* One parsed option, and the index of the argument behind it. */
 struct parsed {
-	int index;
+	const struct ctl_option *option;
+	bool global; /* of global_options, not of the command */
 	const char *value;
 	int next;
 };
 
 static int
-value_of(const struct ctl *ctl, const struct ctl_option *options, int argc,
-    char **argv, int i, const char *attached, struct parsed *ret)
+value_of(const struct ctl *ctl, int argc, char **argv, int i,
+    const char *attached, struct parsed *ret)
 {
-	const struct ctl_option *o = &options[ret->index];
+	const struct ctl_option *o = ret->option;
 
 	ret->value = NULL;
 	ret->next = i + 1;
@@ -202,36 +234,74 @@ value_of(const struct ctl *ctl, const struct ctl_option *options, int argc,
 	return 0;
 }
 
-/* Parses the option at argv[i]. */
+static int
+unknown_option(
+    const struct ctl *ctl, const struct ctl_option *options, const char *arg)
+{
+	const char *names[NAMES_MAX];
+	struct span rest = span_of(arg[1] == '-' ? arg + 2 : "");
+	size_t n = 0;
+
+	for (; options && options->name && n < NAMES_MAX; options++)
+		names[n++] = options->name;
+	for (size_t i = 0; global_options[i].name && n < NAMES_MAX; i++)
+		names[n++] = global_options[i].name;
+	const char *near = option_nearest(span_cut(&rest, '='), names, n);
+	if (near)
+		return ctl_fail(ctl, EX_USAGE,
+		    "unknown option %s; did you mean --%s?", arg, near);
+	return ctl_fail(ctl, EX_USAGE, "unknown option %s; try \"%s --help\"",
+	    arg, ctl->name);
+}
+
+/* Parses the option at argv[i]: one of `options` (may be NULL), or a global
+ * one, which may stand anywhere. */
 static int
 parse_option(const struct ctl *ctl, const struct ctl_option *options, int argc,
     char **argv, int i, struct parsed *ret)
 {
-	const char *arg = argv[i];
-	const char *attached = NULL;
+	const char *attached;
+	int index = find_option(options, argv[i], &attached);
 
-	if (arg[1] == '-') {
-		struct span rest = span_of(arg + 2);
-		struct span name = span_cut(&rest, '=');
-		ret->index = find_long(options, name);
-		attached = rest.p;
-	} else {
-		ret->index = find_letter(options, arg[1]);
-		if (arg[2])
-			attached = arg + 2 + (arg[2] == '=');
-		if (ret->index >= 0 && !options[ret->index].value && arg[2])
-			ret->index = -1;
+	ret->global = index < 0;
+	if (ret->global) {
+		options = options ? options : global_options;
+		index = find_option(global_options, argv[i], &attached);
+		if (index < 0)
+			return unknown_option(ctl, options, argv[i]);
+		options = global_options;
 	}
-	if (ret->index < 0)
-		return ctl_fail(ctl, EX_USAGE,
-		    "unknown option %s; try \"%s --help\"", arg, ctl->name);
-	return value_of(ctl, options, argc, argv, i, attached, ret);
+	ret->option = &options[index];
+	return value_of(ctl, argc, argv, i, attached, ret);
 }
 
+/* Takes a global option. False: the run ends with *ret_status. */
 static bool
-is_help(const char *arg)
+take_global(struct ctl *ctl, const struct parsed *parsed, int *ret_status)
 {
-	return strcmp(arg, "--help") == 0;
+	*ret_status = EX_OK;
+	switch (parsed->option->letter) {
+	case 'c':
+		ctl->conf = parsed->value;
+		return true;
+	case 'o':
+		if (ctl->n_assignments == CTL_ASSIGNMENTS_MAX) {
+			*ret_status = ctl_fail(ctl, EX_USAGE,
+			    "more than %d times -o", CTL_ASSIGNMENTS_MAX);
+			return false;
+		}
+		ctl->assignments[ctl->n_assignments++] = parsed->value;
+		return true;
+	case 'V':
+		puts("assay " PACKAGE_VERSION);
+		return false;
+	default:
+		if (ctl->command)
+			print_usage(ctl);
+		else
+			print_commands(ctl);
+		return false;
+	}
 }
 
 /* Operands are moved behind the options, so that both orders work. */
@@ -240,15 +310,11 @@ ctl_options(struct ctl *ctl, int argc, char **argv,
     int (*take)(void *arg, int index, const char *value), void *arg,
     int *ret_status)
 {
+	const struct ctl_option *own = ctl->command->options;
 	int n = 1, i = 1;
 
 	while (i < argc) {
 		struct parsed parsed;
-		if (is_help(argv[i])) {
-			print_usage(ctl);
-			*ret_status = EX_OK;
-			return -1;
-		}
 		if (strcmp(argv[i], "--") == 0) {
 			for (i++; i < argc; i++)
 				argv[n++] = argv[i];
@@ -258,12 +324,18 @@ ctl_options(struct ctl *ctl, int argc, char **argv,
 			argv[n++] = argv[i++];
 			continue;
 		}
-		*ret_status = parse_option(
-		    ctl, ctl->command->options, argc, argv, i, &parsed);
-		if (*ret_status == 0)
-			*ret_status = take(arg, parsed.index, parsed.value);
+		*ret_status = parse_option(ctl, own, argc, argv, i, &parsed);
 		if (*ret_status)
 			return -1;
+		if (parsed.global) {
+			if (!take_global(ctl, &parsed, ret_status))
+				return -1;
+		} else {
+			*ret_status =
+			    take(arg, (int)(parsed.option - own), parsed.value);
+			if (*ret_status)
+				return -1;
+		}
 		i = parsed.next;
 	}
 	argv[n] = NULL;
@@ -286,10 +358,10 @@ static int
 unknown_command(
     const struct ctl *ctl, const struct ctl_command *table, const char *word)
 {
-	const char *names[64];
+	const char *names[NAMES_MAX];
 	size_t n = 0;
 
-	for (; table->name && n < 64; table++)
+	for (; table->name && n < NAMES_MAX; table++)
 		names[n++] = table->name;
 	const char *near = option_nearest(span_of(word), names, n);
 	return ctl_fail(ctl, EX_USAGE, "unknown command \"%s\"%s%s%s", word,
@@ -297,86 +369,58 @@ unknown_command(
 	    near ? "\"?" : "");
 }
 
-static int
-dispatch(
-    struct ctl *ctl, const struct ctl_command *table, int argc, char **argv)
+/* Goes on to a command or to the table below it. */
+static void
+enter(struct ctl *ctl, const struct ctl_command *c)
 {
-	while (argc > 0) {
-		if (is_help(argv[0]) || strcmp(argv[0], "-h") == 0) {
-			print_commands(ctl->name, table);
-			return EX_OK;
+	size_t used = strlen(ctl->name);
+
+	snprintf(ctl->name + used, sizeof ctl->name - used, " %s", c->name);
+	if (c->run)
+		ctl->command = c;
+	else
+		ctl->table = c->sub;
+}
+
+static int
+dispatch(struct ctl *ctl, int argc, char **argv)
+{
+	int status, i = 0;
+
+	while (i < argc) {
+		if (argv[i][0] == '-') {
+			struct parsed parsed;
+			status =
+			    parse_option(ctl, NULL, argc, argv, i, &parsed);
+			if (status || !take_global(ctl, &parsed, &status))
+				return status;
+			i = parsed.next;
+			continue;
 		}
-		const struct ctl_command *c = find_command(table, argv[0]);
+		const struct ctl_command *c = find_command(ctl->table, argv[i]);
 		if (!c)
-			return unknown_command(ctl, table, argv[0]);
-		size_t used = strlen(ctl->name);
-		snprintf(
-		    ctl->name + used, sizeof ctl->name - used, " %s", c->name);
-		if (c->run) {
-			ctl->command = c;
-			return c->run(ctl, argc, argv);
-		}
-		table = c->sub;
-		argc--;
-		argv++;
+			return unknown_command(ctl, ctl->table, argv[i]);
+		enter(ctl, c);
+		if (ctl->command)
+			return c->run(ctl, argc - i, argv + i);
+		i++;
 	}
 	fprintf(stderr, "usage: %s COMMAND; try \"%s --help\"\n", ctl->name,
 	    ctl->name);
 	return EX_USAGE;
 }
 
-/* Global options in front of the command. Returns where it stands, or -1. */
-static int
-global(struct ctl *ctl, int argc, char **argv, int *ret_status)
-{
-	int i = 1;
-
-	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
-		struct parsed parsed;
-		*ret_status =
-		    parse_option(ctl, global_options, argc, argv, i, &parsed);
-		if (*ret_status)
-			return -1;
-		switch (global_options[parsed.index].letter) {
-		case 'c':
-			ctl->conf = parsed.value;
-			break;
-		case 'o':
-			if (ctl->n_assignments == CTL_ASSIGNMENTS_MAX) {
-				*ret_status = ctl_fail(ctl, EX_USAGE,
-				    "more than %d times -o",
-				    CTL_ASSIGNMENTS_MAX);
-				return -1;
-			}
-			ctl->assignments[ctl->n_assignments++] = parsed.value;
-			break;
-		case 'V':
-			puts("assay " PACKAGE_VERSION);
-			return -1;
-		default:
-			print_commands(ctl->name, commands);
-			print_options("Global options", global_options);
-			return -1;
-		}
-		i = parsed.next;
-	}
-	return i;
-}
-
 int
 main(int argc, char **argv)
 {
-	struct ctl ctl = {.name = "assay"};
+	struct ctl ctl = {.name = "assay", .table = commands};
 	struct err err;
-	int status = EX_OK;
-	int at = global(&ctl, argc, argv, &status);
+	int status;
 
-	if (at < 0)
-		return status;
 	signal(SIGPIPE, SIG_IGN);
 	if (dkim_setup(&err))
 		return ctl_fail(&ctl, EX_OSERR, "%s", err.text);
-	status = dispatch(&ctl, commands, argc - at, argv + at);
+	status = dispatch(&ctl, argc - 1, argv + 1);
 	dkim_teardown();
 	if (fflush(stdout) || ferror(stdout))
 		return status ? status

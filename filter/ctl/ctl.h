@@ -17,7 +17,8 @@ struct ctl {
 	const char *conf; /* -c; NULL: the default file */
 	const char *assignments[CTL_ASSIGNMENTS_MAX]; /* -o */
 	size_t n_assignments;
-	const struct ctl_command *command; /* that runs now */
+	const struct ctl_command *table;   /* of the level reached */
+	const struct ctl_command *command; /* that runs; NULL before */
 	char name[64];                     /* "assay rules lint" */
 };
 
@@ -41,14 +42,15 @@ struct ctl_command {
 /*
  * Reads the options of ctl->command from argv (argv[0] is its name). Calls
  * `take` for each with its index in the table and its value (NULL when it
- * takes none). Returns the index of the first operand, or -1 after an error or
- * --help was answered; *ret_status is then the exit status.
+ * takes none); global options are taken here. Returns the number of arguments
+ * left, argv[0] and the operands, or -1 after an error or --help was answered;
+ * *ret_status is then the exit status.
  */
 int ctl_options(struct ctl *ctl, int argc, char **argv,
     int (*take)(void *arg, int index, const char *value), void *arg,
     int *ret_status);
 
-/* "assay check: text" on standard error; returns `status`. */
+/* "assay check: text" on standard error, controls escaped; returns `status`. */
 int ctl_fail(const struct ctl *ctl, int status, const char *fmt, ...)
     PRINTF(3, 4);
 /* Too few or too many operands: says the usage; EX_USAGE. */

@@ -50,6 +50,7 @@ struct result {
 };
 
 struct check {
+	const struct ctl *ctl;
 	struct job_options job;
 	const char *rules[RULES_MAX];
 	size_t n_rules;
@@ -69,8 +70,11 @@ take_own(struct check *check, int index, const char *value)
 {
 	switch (index) {
 	case OPT_RULES:
-		if (check->n_rules == RULES_MAX)
+		if (check->n_rules == RULES_MAX) {
+			fprintf(
+			    stderr, "more than %d times --rules\n", RULES_MAX);
 			return EX_USAGE;
+		}
 		check->rules[check->n_rules++] = value;
 		return 0;
 	case OPT_LOCAL:
@@ -120,7 +124,7 @@ check_one(struct check *check, const struct source_item *item,
 	int64_t started = clock_mono_us();
 
 	if (source_read(item, arena, &text, &err)) {
-		fprintf(stderr, "assay check: %s\n", err.text);
+		(void)ctl_fail(check->ctl, 0, "%s", err.text);
 		return ERR_IO;
 	}
 	report.text = text;
@@ -128,7 +132,7 @@ check_one(struct check *check, const struct source_item *item,
 	    job_scan(&check->engine, &check->job.envelope, text, arena);
 	if (!report.scan || !examine_run(check->engine.snapshot->engine,
 				report.scan, &how, &report.examination)) {
-		fprintf(stderr, "assay check: %s: out of memory\n", item->name);
+		(void)ctl_fail(check->ctl, 0, "%s: out of memory", item->name);
 		return ERR_NOMEM;
 	}
 	check_judge(&report);
@@ -252,6 +256,7 @@ run(struct ctl *ctl, int argc, char **argv)
 	if (!check)
 		return ctl_fail(ctl, EX_OSERR, "out of memory");
 	check->jobs = cores > 0 && cores < JOBS_MAX ? cores : 1;
+	check->ctl = ctl;
 	check->job.envelope.time = -1;
 	int n = ctl_options(ctl, argc, argv, take, check, &status);
 	if (n >= 0) {
