@@ -165,9 +165,8 @@ format_json(struct buf *out, const struct check_report *report, bool verbose)
 	json_set(o, "arc", arc);
 	json_set(o, "degraded", json_degraded(scan));
 	json_set(o, "ms", json_integer(report->us / 1000));
-	char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15));
-	if (text)
-		buf_printf(out, "%s\n", text);
+	char *text = json_line(o);
+	buf_printf(out, "%s\n", text);
 	free(text);
 	json_decref(o);
 }
@@ -324,31 +323,45 @@ is_removed(const struct fields *fields, const struct header *h)
 	return false;
 }
 
+/* A field of ours, with the line ends of the message. */
+static void
+add_field(struct buf *out, const char *name, const char *value, const char *eol)
+{
+	struct span rest = span_of(value);
+
+	buf_printf(out, "%s:", name);
+	while (rest.p) {
+		buf_add_span(out, span_cut(&rest, '\n'));
+		buf_add_str(out, eol);
+	}
+}
+
 static void
 add_headers(struct buf *out, const struct check_report *report,
-    const struct fields *fields)
+    const struct fields *fields, const char *eol)
 {
 	const struct header_list *headers =
 	    message_headers(report->scan->message);
 
 	for (size_t i = 0; i < fields->additions.n; i++)
-		buf_printf(out, "%s:%s\n", fields->additions.v[i].name,
-		    fields->additions.v[i].value);
+		add_field(out, fields->additions.v[i].name,
+		    fields->additions.v[i].value, eol);
 	if (fields->subject && !fields->has_subject)
-		buf_printf(out, "Subject:%s\n", fields->subject);
+		add_field(out, "Subject", fields->subject, eol);
 	for (size_t i = 0; i < headers->fields.n; i++) {
 		const struct header *h = &headers->fields.v[i];
 		bool subject = fields->subject && fields->has_subject &&
 			       h->nth == 1 && span_caseis(h->name, "Subject");
 		if (is_removed(fields, h))
 			continue;
+		if (subject) {
+			add_field(out, "Subject", fields->subject, eol);
+			continue;
+		}
 		buf_add_span(out, h->name);
 		buf_add_char(out, ':');
-		if (subject)
-			buf_add_str(out, fields->subject);
-		else
-			buf_add_span(out, h->raw);
-		buf_add_char(out, '\n');
+		buf_add_span(out, h->raw);
+		buf_add_str(out, eol);
 	}
 }
 
@@ -367,6 +380,10 @@ format_mail(struct buf *out, const struct check_report *report)
 {
 	struct verdict verdict = report->verdict;
 	struct fields fields = {0};
+	struct span text = report->text;
+	size_t end = span_find_char(text, '\n');
+	bool crlf = end != SPAN_NPOS && end > 0 && text.p[end - 1] == '\r';
+	const char *eol = crlf ? "\r\n" : "\n";
 
 	verdict.action = verdict.would;
 	struct policy_settings enforce = *verdict.policy;
@@ -383,9 +400,12 @@ format_mail(struct buf *out, const struct check_report *report)
 	};
 	if (!fields_make(&request, &fields))
 		return;
-	add_headers(out, report, &fields);
-	buf_add_char(out, '\n');
-	buf_add_span(out, body_of(report->text, report->scan->arena));
+	/* A mailbox stays one. */
+	if (span_starts(text, SPAN("From ")) && end != SPAN_NPOS)
+		buf_add_span(out, span_head(text, end + 1));
+	add_headers(out, report, &fields, eol);
+	buf_add_str(out, eol);
+	buf_add_span(out, body_of(text, report->scan->arena));
 }
 
 void

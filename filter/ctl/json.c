@@ -64,14 +64,13 @@ json_t *
 json_spf(const struct spf_facts *spf)
 {
 	json_t *o = need(json_object());
-
-	if (spf->state != FACT_DONE && spf->state != FACT_LATER) {
-		json_set(o, "result", word("none"));
-		return o;
-	}
 	const struct spf_answer *a = &spf->mail;
-	json_set(o, "result", word(spf_result_name(a->result)));
-	json_set(o, "identity", word(spf->of_helo ? "helo" : "mailfrom"));
+	bool asked = spf->state == FACT_DONE || spf->state == FACT_LATER;
+
+	json_set(
+	    o, "result", word(asked ? spf_result_name(a->result) : "none"));
+	json_set(o, "identity",
+	    !asked ? json_null() : word(spf->of_helo ? "helo" : "mailfrom"));
 	json_set(o, "domain", json_text(a->domain.len ? a->domain : SPAN_NONE));
 	json_set(o, "explanation", json_text(a->explanation));
 	json_set(o, "problem", json_text(a->problem));
@@ -110,13 +109,12 @@ json_dmarc(const struct scan_dmarc_facts *dmarc)
 {
 	json_t *o = need(json_object());
 	const struct dmarc_facts *d = &dmarc->dmarc;
+	bool asked = dmarc->state == FACT_DONE || dmarc->state == FACT_LATER;
 
-	if (dmarc->state != FACT_DONE && dmarc->state != FACT_LATER) {
-		json_set(o, "result", word("none"));
-		return o;
-	}
-	json_set(o, "result", word(dmarc_result_name(d->result)));
-	json_set(o, "disposition", policy_or_null(d->disposition));
+	json_set(
+	    o, "result", word(asked ? dmarc_result_name(d->result) : "none"));
+	json_set(o, "disposition",
+	    asked ? policy_or_null(d->disposition) : json_null());
 	json_set(o, "from_domain",
 	    json_text(d->from_domain.len ? d->from_domain : SPAN_NONE));
 	json_set(o, "record_domain", json_text(d->record_domain));
@@ -189,13 +187,22 @@ json_dns(const struct dns_batch *batch)
 	return list;
 }
 
-void
-json_print(FILE *out, json_t *value)
+char *
+json_line(json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	char *text = json_dumps(
+	    value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 
 	if (!text)
 		need(NULL);
+	return text;
+}
+
+void
+json_print(FILE *out, json_t *value)
+{
+	char *text = json_line(value);
+
 	fputs(text, out);
 	fputc('\n', out);
 	free(text);

@@ -15,7 +15,10 @@ json_t *json_dkim(const struct scan_dkim_facts *dkim); /* a list */
 json_t *json_dmarc(const struct scan_dmarc_facts *dmarc);
 /* Every DNS question of the scan once. */
 json_t *json_dns(const struct dns_batch *batch);
-/* One line on standard output; frees the value. */
+/* The text of a value, ASCII alone: no terminal takes what is in it for a
+ * command. The caller frees it. */
+char *json_line(json_t *value);
+/* The same as a line; frees the value. */
 void json_print(FILE *out, json_t *value);
 /* Adds and takes over; a NULL value (no memory) aborts the program. */
 void json_set(json_t *object, const char *key, json_t *value);
