@@ -1,4 +1,7 @@
 # Benchmarks: built and run by hand, in a build without --enable-devel.
+EXTRA_PROGRAMS += tests/bench/bench_dkim
+tests_bench_bench_dkim_LDADD = $(LIBS_AUTH)
+
 EXTRA_PROGRAMS += tests/bench/bench_dns
 tests_bench_bench_dns_LDADD = $(LIBS_DNS)
 
