@@ -1,5 +1,6 @@
 #include "filter/settings.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -119,6 +120,26 @@ fill_nets(struct settings *settings, const struct option_value *value,
 			    value->items[i]);
 }
 
+/* The forms that libmilter knows; whether it can be had shows at the start. */
+static bool
+is_socket(struct span text)
+{
+	struct span rest = text;
+	struct span kind = span_cut(&rest, ':');
+	uint64_t number;
+
+	if (span_is(kind, "unix") || span_is(kind, "local"))
+		return rest.len > 0;
+	if (span_is(kind, "fd"))
+		return span_to_u64(rest, &number) == 0 && number <= INT_MAX;
+	if (!span_is(kind, "inet") && !span_is(kind, "inet6"))
+		return span_starts(text, SPAN("/"));
+	struct span port = span_cut(&rest, '@');
+	if (span_to_u64(port, &number) == 0) /* else a service's name */
+		return number > 0 && number <= 65535;
+	return port.len > 0;
+}
+
 static void
 fill_milter(struct settings *settings, struct scan_config *scan)
 {
@@ -127,6 +148,10 @@ fill_milter(struct settings *settings, struct scan_config *scan)
 	const struct option_value *id = section_get(milter, "authserv_id");
 
 	settings->socket = section_text(milter, "socket");
+	if (!is_socket(settings->socket))
+		fail_at(settings, section_get(milter, "socket"),
+		    "no unix:PATH, inet:PORT@HOST, inet6:PORT@HOST or fd:N",
+		    settings->socket);
 	settings->socket_mode = (unsigned)section_number(milter, "socket_mode");
 	settings->socket_group = section_text(milter, "socket_group");
 	settings->headers =

@@ -1,6 +1,10 @@
 #include "filter/ctl/ctl.h"
 
-/* assay config: every value in force, and where it comes from. */
+/*
+ * assay config: every value in force, and where it comes from. Options whose
+ * default depends on the machine or the build have none in the table: what
+ * the settings made of them is shown.
+ */
 
 enum { OPT_ORIGIN };
 
@@ -36,25 +40,77 @@ print_origin(const struct option_value *value, struct arena *arena)
 	}
 }
 
+/* A list as it would stand in the file. */
+static struct span
+list_text(const struct span *items, size_t n, struct arena *arena)
+{
+	struct span text = SPAN("{");
+
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(arena, "%.*s%s %.*s", SPAN_ARG(text),
+		    i ? "," : "", SPAN_ARG(items[i]));
+	return arena_printf(arena, "%.*s }", SPAN_ARG(text));
+}
+
+/* The value that a default stands for; p == NULL: what the table says. */
+static struct span
+computed(const struct settings *s, const struct section *section,
+    const struct option_value *value, struct arena *arena)
+{
+	const struct {
+		const char *section, *key;
+		struct span value;
+	} texts[] = {
+	    {"", "state", s->state},
+	    {"", "control", s->control},
+	    {"", "node", s->node},
+	    {"milter", "authserv_id", s->authserv_id},
+	    {"rules", "path", list_text(s->rule_paths, s->n_rule_paths, arena)},
+	    {"limits", "waiting", arena_printf(arena, "%u", s->waiting)},
+	};
+
+	if (value->entry && (value->text.len || value->n || value->number))
+		return SPAN_NONE;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (strcmp(section->kind->name, texts[i].section) == 0 &&
+		    strcmp(value->option->name, texts[i].key) == 0)
+			return texts[i].value;
+	return SPAN_NONE;
+}
+
 static void
-print_section(const struct section *section, bool origin, struct arena *arena)
+print_value(const struct settings *settings, const struct section *section,
+    const struct option_value *value, struct arena *arena)
+{
+	struct span text = computed(settings, section, value, arena);
+
+	if (value->option->flags & OPTION_SECRET)
+		fputs("(not shown)", stdout);
+	else
+		ctl_print_safe(
+		    stdout, text.p ? text : option_format(value, arena));
+}
+
+static void
+print_section(const struct settings *settings, const struct section *section,
+    bool origin, struct arena *arena)
 {
 	bool top = section->kind->name[0] == '\0';
 	const char *indent = top ? "" : "\t";
 
 	if (!top) {
 		printf("%s ", section->kind->name);
-		if (section->title.len)
-			printf("\"%.*s\" ", SPAN_ARG(section->title));
+		if (section->title.len) {
+			putchar('"');
+			ctl_print_safe(stdout, section->title);
+			fputs("\" ", stdout);
+		}
 		puts("{");
 	}
 	for (size_t i = 0; i < section->n; i++) {
 		const struct option_value *v = &section->values[i];
 		printf("%s%s = ", indent, v->option->name);
-		if (v->option->flags & OPTION_SECRET)
-			fputs("(not shown)", stdout);
-		else
-			ctl_print_safe(stdout, option_format(v, arena));
+		print_value(settings, section, v, arena);
 		if (origin)
 			print_origin(v, arena);
 		putchar('\n');
@@ -82,7 +138,8 @@ run_show(struct ctl *ctl, int argc, char **argv)
 	const struct settings *settings = &snapshot->settings;
 	for (size_t i = 0; i < settings->n_groups; i++)
 		for (size_t k = 0; k < settings->groups[i].n; k++)
-			print_section(&settings->groups[i].sections[k], origin,
+			print_section(settings,
+			    &settings->groups[i].sections[k], origin,
 			    settings->conf->arena);
 	snapshot_unref(snapshot);
 	return EX_OK;
