@@ -127,10 +127,12 @@ scan_tick(struct scan *scan)
 
 /* --- stages -------------------------------------------------------------------------- */
 
+/* Without a network nothing is known of a sender, which is not to say that
+ * DNS failed. */
 static bool
 authenticates(const struct scan *scan)
 {
-	return scan->direction == DIRECTION_IN;
+	return scan->direction == DIRECTION_IN && scan->config->network;
 }
 
 static void

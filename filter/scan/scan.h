@@ -24,7 +24,7 @@
 enum fact_state {
 	FACT_DONE,
 	FACT_LATER,  /* temporary: deadline, DNS */
-	FACT_OFF,    /* does not apply: outgoing mail, switched off */
+	FACT_OFF,    /* does not apply: outgoing mail, --local */
 	FACT_BROKEN, /* our own failure */
 };
 
@@ -52,7 +52,7 @@ struct scan_config {
 	int64_t dns_message_ms;
 	unsigned dns_questions_max;
 	int64_t message_ms; /* limits.message_time */
-	bool network;       /* false: --local, DNS is not asked */
+	bool network;       /* false: --local, nobody is authenticated */
 };
 
 enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
