@@ -25,22 +25,31 @@ take(void *arg, int index, const char *value)
 	struct rules *rules = arg;
 
 	(void)index;
-	if (rules->n == PATHS_MAX)
+	if (rules->n == PATHS_MAX) {
+		fprintf(stderr, "more than %d rule files\n", PATHS_MAX);
 		return EX_USAGE;
+	}
 	rules->paths[rules->n++] = value;
 	return 0;
+}
+
+static void
+count(void *arg, bool warning, const char *text)
+{
+	struct rules *rules = arg;
+
+	(void)text;
+	if (warning)
+		rules->warnings++;
+	else
+		rules->errors++;
 }
 
 /* Counts, and prints as all commands do. */
 static void
 report(void *arg, bool warning, const char *text)
 {
-	struct rules *rules = arg;
-
-	if (warning)
-		rules->warnings++;
-	else
-		rules->errors++;
+	count(arg, warning, text);
 	ctl_report(NULL, warning, text);
 }
 
@@ -55,6 +64,21 @@ load(const struct ctl *ctl, struct rules *rules, bool lint)
 	return snapshot_load(&source, report, rules);
 }
 
+/* Whose fault it is that nothing was loaded: EX_CONFIG, or EX_DATAERR for the
+ * rules. All has been said already. */
+static int
+blame(const struct ctl *ctl)
+{
+	struct settings_source source = ctl_source(ctl);
+	struct rules quiet = {.n = 0};
+
+	source.no_rules = true;
+	struct snapshot *snapshot = snapshot_load(&source, count, &quiet);
+	int status = snapshot ? EX_DATAERR : EX_CONFIG;
+	snapshot_unref(snapshot);
+	return status;
+}
+
 static int
 run_lint(struct ctl *ctl, int argc, char **argv)
 {
@@ -62,10 +86,10 @@ run_lint(struct ctl *ctl, int argc, char **argv)
 	int status;
 	int n = ctl_options(ctl, argc, argv, take, &rules, &status);
 
-	if (n < 0)
+	for (int i = 1; i < n && status == EX_OK; i++)
+		status = take(&rules, OPT_RULES, argv[i]);
+	if (n < 0 || status)
 		return status;
-	for (int i = 1; i < n && rules.n < PATHS_MAX; i++)
-		rules.paths[rules.n++] = argv[i];
 	struct snapshot *snapshot = load(ctl, &rules, true);
 	if (snapshot)
 		printf("%zu symbols, no errors, %u warnings\n",
@@ -74,7 +98,7 @@ run_lint(struct ctl *ctl, int argc, char **argv)
 	else
 		printf(
 		    "%u errors, %u warnings\n", rules.errors, rules.warnings);
-	status = snapshot ? EX_OK : EX_DATAERR;
+	status = snapshot ? EX_OK : blame(ctl);
 	snapshot_unref(snapshot);
 	return status;
 }
