@@ -375,6 +375,30 @@ serve(struct program *p, struct snapshot *snapshot)
 	return stop(p, status);
 }
 
+/* assayd -n: what else the start would stumble over. All is said. */
+static int
+test(const struct settings *settings)
+{
+	struct dns *dns = NULL;
+	struct err err;
+	gid_t gid;
+	int status = 0;
+
+	if (settings->dns.zone && dns_open(&settings->dns, &dns, &err)) {
+		log_error("dns.zone: %s", err.text);
+		status = EX_CONFIG;
+	}
+	dns_close(dns);
+	if (settings->socket_group.len &&
+	    socket_find_group(settings->socket_group, &gid, &err)) {
+		log_error("%s", err.text);
+		status = EX_CONFIG;
+	}
+	if (status == 0)
+		puts("The configuration is good.");
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -400,9 +424,9 @@ main(int argc, char **argv)
 		return EX_NOUSER;
 	}
 	if (p->options.test) {
-		puts("The configuration is good.");
+		status = test(&snapshot->settings);
 		snapshot_unref(snapshot);
-		return 0;
+		return status;
 	}
 	return serve(p, snapshot);
 }

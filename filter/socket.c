@@ -130,8 +130,8 @@ socket_unix_path(struct span socket)
 	return span_starts(socket, SPAN("/")) ? socket : SPAN_NONE;
 }
 
-static int
-find_group(struct span name, gid_t *ret, struct err *err)
+int
+socket_find_group(struct span name, gid_t *ret, struct err *err)
 {
 	char text[256], room[16384];
 	struct group group, *found = NULL;
@@ -157,7 +157,7 @@ socket_set_group(const char *path, struct span name, struct err *err)
 
 	if (name.len == 0)
 		return 0;
-	if (find_group(name, &gid, err))
+	if (socket_find_group(name, &gid, err))
 		return err->code;
 	if (lchown(path, (uid_t)-1, gid) != 0)
 		return err_set_errno(err, errno, "%s: group", path);

@@ -36,6 +36,8 @@ int socket_listen(
 
 /* The path in "unix:PATH", "local:PATH" or "/PATH"; else empty. */
 struct span socket_unix_path(struct span socket);
+/* A group by name or number; ERR_NOTFOUND. */
+int socket_find_group(struct span name, gid_t *ret, struct err *err) MUST_USE;
 /* Gives a socket's file to a group, by name or number; an empty name leaves
  * it. ERR_NOTFOUND, ERR_IO. */
 int socket_set_group(
