@@ -363,7 +363,8 @@ serve(struct program *p, struct snapshot *snapshot)
 	p->ready_fd = p->options.foreground ? -1 : process_go_background();
 	start_log(&snapshot->settings, &p->options);
 	if (set_signals(&err) || start(p, snapshot, &err)) {
-		fprintf(stderr, "assayd: %s\n", err.text);
+		if (to_syslog)
+			fprintf(stderr, "assayd: %s\n", err.text);
 		log_error("cannot start: %s", err.text);
 		status = err.code == ERR_SYNTAX ? EX_CONFIG : EX_OSERR;
 		process_end_background(p->ready_fd, status);

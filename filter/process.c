@@ -20,13 +20,40 @@
 #define FILES_OTHER 256
 #define TASKS_OTHER 32
 
+static void *
+do_nothing(void *arg)
+{
+	return arg;
+}
+
+/* Thread-local storage comes out of a stack, too: where a library (or a
+ * sanitizer) has so much that no thread can start, the default stays. */
+static void
+set_stacks(void)
+{
+	pthread_attr_t was, attr;
+	pthread_t thread;
+
+	if (pthread_getattr_default_np(&was) != 0)
+		return;
+	if (pthread_attr_init(&attr) == 0) {
+		(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+		(void)pthread_setattr_default_np(&attr);
+		(void)pthread_attr_destroy(&attr);
+	}
+	if (pthread_create(&thread, NULL, do_nothing, NULL) == 0)
+		(void)pthread_join(thread, NULL);
+	else
+		(void)pthread_setattr_default_np(&was);
+	(void)pthread_attr_destroy(&was);
+}
+
 void
 process_set_limits(const struct settings *settings)
 {
 	rlim_t want =
 	    (rlim_t)settings->sessions * FILES_PER_SESSION + FILES_OTHER;
 	struct rlimit limit;
-	pthread_attr_t attr;
 	int64_t tasks = service_tasks_max();
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < want) {
@@ -46,11 +73,7 @@ process_set_limits(const struct settings *settings)
 		log_warn("limits.sessions=%u is more than TasksMax=%lld less"
 			 " %d, sessions may hang, going on",
 		    settings->sessions, (long long)tasks, TASKS_OTHER);
-	if (pthread_attr_init(&attr) == 0) {
-		(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-		(void)pthread_setattr_default_np(&attr);
-		(void)pthread_attr_destroy(&attr);
-	}
+	set_stacks();
 }
 
 int

@@ -2,3 +2,4 @@
 TESTS += tests/milter/test_milter.sh
 EXTRA_DIST += tests/milter/test_milter.sh tests/milter/milter_cases.py \
 	tests/milter/milter.py tests/milter/play.py
+EXTRA_DIST += tests/milter/tsan.supp

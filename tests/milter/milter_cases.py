@@ -768,7 +768,8 @@ def main():
                 number, claim, " # SKIP " + skipped if skipped else ""))
         except Exception as e:
             failed += 1
-            for line in (type(e).__name__ + ": " + str(e)).splitlines():
+            text = (type(e).__name__ + ": " + str(e)).splitlines()
+            for line in text[:2] + text[2:][-40:]:
                 print("# " + line[:2000])
             print("not ok %d - %s (%s)" % (
                 number, claim, function.__name__))

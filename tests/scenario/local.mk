@@ -4,3 +4,4 @@ TESTS += tests/scenario/play
 tests_scenario_play_SOURCES = tests/lib/scenario.c \
 	tests/lib/fake_mta.c tests/lib/fake_mta.h
 tests_scenario_play_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
+EXTRA_DIST += tests/scenario
