@@ -78,6 +78,27 @@ computed(const struct settings *s, const struct section *section,
 	return SPAN_NONE;
 }
 
+/* What a policy has from another place than its own section: all from
+ * `default`, but outgoing mail has no thresholds until it is given some. */
+static struct option_value
+inherited(
+    const struct settings *settings, const struct section *section, size_t i)
+{
+	const struct settings_group *policies =
+	    &settings->groups[SETTINGS_POLICY];
+	struct option_value value = section->values[i];
+
+	if (section->kind != policies->kind || value.entry ||
+	    strcmp(value.option->name, "recipients") == 0)
+		return value;
+	if (section == &policies->sections[POLICY_OUTBOUND] &&
+	    value.option->type == OPTION_SCORE_OFF)
+		value.number = OPTION_OFF;
+	else
+		value = policies->sections[POLICY_DEFAULT].values[i];
+	return value;
+}
+
 static void
 print_value(const struct settings *settings, const struct section *section,
     const struct option_value *value, struct arena *arena)
@@ -108,11 +129,11 @@ print_section(const struct settings *settings, const struct section *section,
 		puts("{");
 	}
 	for (size_t i = 0; i < section->n; i++) {
-		const struct option_value *v = &section->values[i];
-		printf("%s%s = ", indent, v->option->name);
-		print_value(settings, section, v, arena);
+		struct option_value v = inherited(settings, section, i);
+		printf("%s%s = ", indent, v.option->name);
+		print_value(settings, section, &v, arena);
 		if (origin)
-			print_origin(v, arena);
+			print_origin(&v, arena);
 		putchar('\n');
 	}
 	if (!top)
