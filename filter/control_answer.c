@@ -219,7 +219,8 @@ reply_json(struct daemon *daemon, enum control_request request, bool good,
 	case CONTROL_RELOAD:
 		return reload_json(good, errors);
 	case CONTROL_DENIED:
-		return failure("not allowed for your user");
+		return json_pack("{s:b, s:b, s:s}", "ok", 0, "denied", 1,
+		    "error", "not allowed for your user");
 	case CONTROL_UNKNOWN:
 		return failure("unknown request");
 	case CONTROL_BAD:

@@ -130,10 +130,11 @@ ask(const struct ctl *ctl, const char *request, json_t **ret)
 	return status;
 }
 
-/* An answer with "error" is one. */
+/* An answer with "error" is one: EX_NOPERM, EX_CONFIG or EX_UNAVAILABLE. */
 static int
 check_error(const struct ctl *ctl, const json_t *reply)
 {
+	int status = EX_UNAVAILABLE;
 	const char *error = json_string_value(json_object_get(reply, "error"));
 	const json_t *list = json_object_get(reply, "errors");
 	size_t i;
@@ -144,7 +145,11 @@ check_error(const struct ctl *ctl, const json_t *reply)
 		ctl_print_safe(stderr, span_of(json_string_value(one)));
 		fputc('\n', stderr);
 	}
-	return error ? ctl_fail(ctl, EX_UNAVAILABLE, "%s", error) : EX_OK;
+	if (json_is_true(json_object_get(reply, "denied")))
+		status = EX_NOPERM;
+	else if (json_array_size(list))
+		status = EX_CONFIG;
+	return error ? ctl_fail(ctl, status, "%s", error) : EX_OK;
 }
 
 /* --- commands ------------------------------------------------------------------------ */
