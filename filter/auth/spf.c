@@ -116,14 +116,19 @@ judge(struct spf_evaluation *e, struct spf_answer *ret)
 {
 	const struct spf_term *term;
 
+	if (!set_identity(e)) {
+		ret->problem = e->problem;
+		return;
+	}
+	ret->domain = e->sender_domain;
+	if (!e->request->ip.family) {
+		ret->problem = SPAN("no client address");
+		return;
+	}
 	ret->result = spf_evaluate(e);
 	ret->problem = e->problem;
-	if (ret->result == SPF_NONE)
-		ret->problem = SPAN("no SPF record");
-	if (e->perm || e->temp || e->none)
-		return;
 	const struct spf_program *program = spf_decided(e, &term);
-	if (!program)
+	if (e->perm || e->temp || e->none || !program)
 		return;
 	if (term)
 		ret->mechanism = term->text;
@@ -139,19 +144,10 @@ spf_check(const struct spf_request *request, struct dns_batch *dns,
 	    .request = request, .dns = dns, .arena = arena};
 
 	*ret = (struct spf_answer){.result = SPF_NONE};
-	if (!set_identity(&e)) {
-		ret->problem = e.problem;
-		return;
-	}
-	ret->domain = e.sender_domain;
-	if (!request->ip.family) {
-		ret->problem = SPAN("no client address");
-		return;
-	}
 	judge(&e, ret);
 	if (arena_failed(arena))
 		*ret = (struct spf_answer){.result = SPF_TEMPERROR,
-		    .domain = e.sender_domain,
+		    .domain = ret->domain,
 		    .problem = SPAN("out of memory")};
 }
 

@@ -28,18 +28,23 @@ struct spf_request {
 
 struct spf_answer {
 	enum spf_result result;
-	struct span domain;      /* judged, A-labels; empty when none */
-	struct span explanation; /* expanded exp= of a fail, printable ASCII, at
-				    most 400 bytes; p == NULL: none */
-	struct span problem;     /* why not, for people; p == NULL: none */
-	struct span mechanism;   /* the term that matched, as in the record */
+	struct span domain; /* judged, A-labels; empty when none */
+	/* Expanded exp= of a fail, printable ASCII, at most 400 bytes;
+	 * p == NULL: none. */
+	struct span explanation;
+	/* Why there is no result, for people: printable ASCII, at most 200
+	 * bytes; p == NULL: there is one, or simply no record. */
+	struct span problem;
+	/* The term that matched, as in the record, of the record that decided
+	 * (redirects followed, includes not); p == NULL: none did. */
+	struct span mechanism;
 };
 
 /*
  * check_host() of RFC 7208 for MAIL FROM, or for HELO when mail_from is empty.
  * Loopback clients are judged by the record like any other.
- * Memory: arena. Thread: any; may block on DNS. Never fails: trouble of ours
- * is SPF_TEMPERROR.
+ * Memory: arena, and answers that the batch holds. Thread: any; may block on
+ * DNS. Never fails: trouble of ours is SPF_TEMPERROR.
  */
 void spf_check(const struct spf_request *request, struct dns_batch *dns,
     struct arena *arena, struct spf_answer *ret);

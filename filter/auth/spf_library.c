@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,13 +67,23 @@ on_error(const char *file, int line, const char *text)
 	abort();
 }
 
-/*
- * A server as the library makes it; evaluations use copies. Made once, then
- * only read.
- */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+set_handlers(void)
+{
+	SPF_error_handler = on_error;
+	SPF_warning_handler = NULL;
+	SPF_info_handler = NULL;
+	SPF_debug_handler = NULL;
+}
+
+/*
+ * A server as the library makes it; evaluations use copies. Made by the first,
+ * then only read, for ever.
+ */
 static SPF_dns_server_t no_hooks;
-static SPF_server_t *prototype; /* NULL: memory was short */
+static _Atomic(SPF_server_t *) prototype;
 
 static SPF_server_t *
 new_server(void)
@@ -80,11 +91,18 @@ new_server(void)
 	SPF_response_t *response = NULL;
 	SPF_server_t *server = SPF_server_new_dns(&no_hooks, 0);
 
-	/* Names and texts that the library would put into its comments. */
-	if (!server || SPF_server_set_rec_dom(server, "r.x") != SPF_E_SUCCESS ||
-	    SPF_server_set_explanation(server, "x", &response) != SPF_E_SUCCESS)
+	if (!server)
 		return NULL;
-	SPF_response_free(response);
+	/* Names and texts that the library would put into its comments. */
+	bool good =
+	    SPF_server_set_rec_dom(server, "r.x") == SPF_E_SUCCESS &&
+	    SPF_server_set_explanation(server, "x", &response) == SPF_E_SUCCESS;
+	if (response)
+		SPF_response_free(response);
+	if (!good) {
+		SPF_server_free(server);
+		return NULL;
+	}
 	/* Our own limits come first. */
 	SPF_server_set_max_dns_mech(server, 1000);
 	SPF_server_set_max_dns_mx(server, 1000);
@@ -92,19 +110,28 @@ new_server(void)
 	return server;
 }
 
-static void
-prepare(void)
+/* NULL when memory is short; the next evaluation tries again. */
+static SPF_server_t *
+get_prototype(void)
 {
+	SPF_server_t *server = atomic_load(&prototype);
+	SPF_server_t *before = NULL;
 	jmp_buf here;
 
-	SPF_error_handler = on_error;
-	SPF_warning_handler = NULL;
-	SPF_info_handler = NULL;
-	SPF_debug_handler = NULL;
+	if (server)
+		return server;
+	(void)pthread_once(&once, set_handlers);
 	way_out = &here;
-	if (setjmp(here) == 0)
-		prototype = new_server();
+	if (setjmp(here)) {
+		way_out = NULL;
+		return NULL;
+	}
+	SPF_server_t *made = new_server();
 	way_out = NULL;
+	if (!made || atomic_compare_exchange_strong(&prototype, &before, made))
+		return made;
+	SPF_server_free(made);
+	return before;
 }
 
 /* --- tokens ------------------------------------------------------------------- */
@@ -480,11 +507,13 @@ spf_evaluate(struct spf_evaluation *e)
 	};
 	SPF_result_t result = SPF_RESULT_INVALID;
 
-	if (pthread_once(&once, prepare) || !prototype) {
+	const SPF_server_t *made = get_prototype();
+
+	if (!made) {
 		spf_temp(e, "out of memory", SPAN(""));
 		return SPF_TEMPERROR;
 	}
-	SPF_server_t server = *prototype;
+	SPF_server_t server = *made;
 	server.resolver = &library.hooks;
 	SPF_request_t *request = SPF_request_new(&server);
 	library.spare =
@@ -496,7 +525,7 @@ spf_evaluate(struct spf_evaluation *e)
 	if (library.spare)
 		SPF_dns_rr_free(library.spare);
 	enum spf_result mine = result_of(e, result);
-	if (mine == SPF_TEMPERROR && !e->problem.p)
-		e->problem = SPAN("no result of libspf2");
+	if (mine == SPF_TEMPERROR)
+		spf_temp(e, "no result of libspf2", SPAN(""));
 	return mine;
 }

@@ -62,7 +62,8 @@ check(const struct spf_answer *answer)
 	assert(is_printable(answer->problem));
 	assert(is_printable(answer->explanation));
 	assert(answer->explanation.len <= 400);
-	assert(decided == !answer->problem.p);
+	assert(!decided || !answer->problem.p);
+	assert(answer->result < SPF_TEMPERROR || answer->problem.p);
 	assert(decided || (!term.p && !answer->explanation.p));
 	assert(!answer->explanation.p || answer->result == SPF_FAIL);
 	/* Two ways to one end: the library's result, our record of terms. */
