@@ -69,8 +69,7 @@ struct dkim_keys {
 
 /* Reads one record. What it needs of `arena` is needed no more after it; the
  * key is freed with dkim_key_drop(). */
-void dkim_key_read(
-    struct dkim_key *ret, struct span text, struct arena *arena);
+void dkim_key_read(struct dkim_key *ret, struct span text, struct arena *arena);
 void dkim_key_drop(struct dkim_key *key);
 
 /* The keys of an answer with status DNS_OK; NULL: out of memory. They live

@@ -17,7 +17,7 @@ struct judge {
 	struct arena *arena;
 	struct dmarc_walk walk;           /* of the From domain */
 	const struct dmarc_step *applied; /* whose record applies */
-	struct dmarc_facts *facts;
+	struct dmarc_facts facts;         /* of the From domain */
 	bool unsure; /* something that might align was not decided */
 };
 
@@ -70,7 +70,7 @@ enum aligned { ALIGNED_NO, ALIGNED_YES, ALIGNED_UNSURE };
 static enum aligned
 aligned(struct judge *j, struct span domain, bool strict)
 {
-	struct span author = j->facts->from_domain;
+	struct span author = j->facts.from_domain;
 	struct dmarc_walk walk;
 	struct span name;
 
@@ -100,8 +100,8 @@ any_aligned(struct judge *j, const struct span *domains, size_t n, bool strict)
 			j->unsure = true;
 		if (is != ALIGNED_YES)
 			continue;
-		if (!j->facts->aligned_domain.p)
-			j->facts->aligned_domain = domains[i];
+		if (!j->facts.aligned_domain.p)
+			j->facts.aligned_domain = domains[i];
 		return true;
 	}
 	return false;
@@ -130,7 +130,7 @@ static bool
 author_exists(struct judge *j, bool *ret)
 {
 	const struct dns_answer *answer =
-	    dns_get(j->dns, j->facts->from_domain, DNS_A);
+	    dns_get(j->dns, j->facts.from_domain, DNS_A);
 
 	*ret = answer->status != DNS_NXDOMAIN;
 	return answer->status != DNS_TIMEOUT && answer->status != DNS_SERVFAIL;
@@ -179,7 +179,7 @@ apply(struct judge *j)
 {
 	const struct dmarc_request *r = j->request;
 	const struct dmarc_record *record = &j->applied->record;
-	struct dmarc_facts *facts = j->facts;
+	struct dmarc_facts *facts = &j->facts;
 
 	facts->dkim_aligned =
 	    any_aligned(j, r->dkim_domains, r->n_dkim, record->adkim_strict);
@@ -203,7 +203,7 @@ apply(struct judge *j)
 static void
 judge_domain(struct judge *j, struct span domain)
 {
-	struct dmarc_facts *facts = j->facts;
+	struct dmarc_facts *facts = &j->facts;
 
 	*facts = (struct dmarc_facts){
 	    .disposition = DMARC_POLICY_UNKNOWN,
@@ -258,12 +258,9 @@ static void
 take_worse(
     struct judge *j, struct span domain, bool first, struct dmarc_facts *ret)
 {
-	struct dmarc_facts facts;
-
-	j->facts = &facts;
 	judge_domain(j, domain);
-	if (first || severity(&facts) > severity(ret))
-		*ret = facts;
+	if (first || severity(&j->facts) > severity(ret))
+		*ret = j->facts;
 }
 
 /* Different domains, at most DMARC_DOMAINS_MAX; false when there are more. */
