@@ -259,6 +259,19 @@ open_control(struct program *p, const struct settings *settings)
 	}
 }
 
+/* The MTA's socket is the daemon's own: it connects there too, to wake
+ * libmilter at the end. */
+static void
+give_socket(const struct privilege *privilege, const struct settings *settings)
+{
+	char path[4096];
+	struct span name = socket_unix_path(settings->socket);
+
+	if (name.len && span_copy(name, path, sizeof path))
+		privilege_give_file(
+		    privilege, path, settings->socket_group.len == 0);
+}
+
 /* What needs rights; then none are left. */
 static int
 open_outside(
@@ -270,6 +283,8 @@ open_outside(
 		privilege_make_folder(&p->privilege, state, STATE_MODE);
 	open_control(p, settings);
 	int rc = milter_listen(settings, err);
+	if (rc == 0)
+		give_socket(&p->privilege, settings);
 	if (rc == 0 && p->options.pidfile)
 		rc = process_write_pid(p->options.pidfile, err);
 	if (rc == 0)

@@ -109,3 +109,10 @@ privilege_make_folder(const struct privilege *p, const char *path, mode_t mode)
 	if (mkdir(path, mode) == 0 && p->change)
 		(void)!lchown(path, p->uid, p->gid);
 }
+
+void
+privilege_give_file(const struct privilege *p, const char *path, bool group)
+{
+	if (p->change)
+		(void)!lchown(path, p->uid, group ? p->gid : (gid_t)-1);
+}

@@ -29,5 +29,9 @@ int privilege_drop(const struct privilege *privilege, struct err *err) MUST_USE;
  * left alone. Failure is no error: who needs it will say so. */
 void privilege_make_folder(
     const struct privilege *privilege, const char *path, mode_t mode);
+/* Makes the user a file's owner, and its group the file's group where asked
+ * for. Failure is no error either. */
+void privilege_give_file(
+    const struct privilege *privilege, const char *path, bool group);
 
 #endif

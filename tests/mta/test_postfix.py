@@ -826,6 +826,7 @@ def _(b):
     about = os.stat(path)
     check(stat.S_ISSOCK(about.st_mode), "no socket")
     equal(stat.S_IMODE(about.st_mode), 0o660, "mode")
+    equal(about.st_uid, 1, "owner")
     equal(about.st_gid, fixture.group_id("postfix"), "group")
     equal(connect_as("nobody", path), errno.EACCES, "connect as nobody")
     equal(connect_as("postfix", path), 0, "connect as postfix")
