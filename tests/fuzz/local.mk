@@ -79,3 +79,15 @@ tests_fuzz_fuzz_dkim_tag_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_dmarc
 tests_fuzz_fuzz_dmarc_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
 tests_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_mime
+tests_fuzz_fuzz_mime_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_html
+tests_fuzz_fuzz_html_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_html_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_url
+tests_fuzz_fuzz_url_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_url_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

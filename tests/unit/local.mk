@@ -1,5 +1,10 @@
 # A test needs three lines: its name in UNIT, its LDADD, nothing else.
 UNIT = \
+	tests/unit/test_view \
+	tests/unit/test_message \
+	tests/unit/test_mime \
+	tests/unit/test_url \
+	tests/unit/test_html \
 	tests/unit/test_rules \
 	tests/unit/test_macro \
 	tests/unit/test_spf \
@@ -61,3 +66,8 @@ tests_unit_test_dkim_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 UNIT += tests/unit/test_dkim_guard tests/unit/test_dmarc
 tests_unit_test_dkim_guard_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_dmarc_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_html_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_url_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_mime_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_message_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_view_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
