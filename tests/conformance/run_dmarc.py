@@ -54,6 +54,29 @@ FIELD_AMBIGUOUS = {
     "From: Davide D'Marco <user@blah.com>",
 }
 
+# rspamd's cases, through `assay auth dmarc`. It finds organisations in the
+# public suffix list and applies pct, both gone with RFC 7489.
+RSPAMD_WORDS = {
+    "DMARC_POLICY_ALLOW": "pass",
+    "DMARC_POLICY_SOFTFAIL": "fail/none",
+    "DMARC_POLICY_REJECT": "fail/reject",
+    "DMARC_POLICY_QUARANTINE": "fail/quarantine",
+    "DMARC_NA": "none",
+    "DMARC_DNSFAIL": "temperror",
+}
+RSPAMD_OURS = {
+    "115_dmarc: DMARC SUBDOMAIN PASS DKIM RELAXED ALIGNMENT": (
+        "fail/reject",
+        "the domain above publishes nothing: not the organisation (4.10.2)",
+    ),
+    "115_dmarc: DMARC SUBDOMAIN PASS SPF RELAXED ALIGNMENT": (
+        "fail/reject",
+        "the domain above publishes nothing: not the organisation (4.10.2)",
+    ),
+    "115_dmarc: DMARC PCT ZERO REJECT": ("fail/reject", "pct is unknown now"),
+    "115_dmarc: DMARC PCT ZERO SP QUARANTINE": ("fail/quarantine", "pct is unknown now"),
+}
+
 
 class Tap:
     def __init__(self):
@@ -239,6 +262,50 @@ def run_fromdomain(suite, judge, tap):
         )
 
 
+# --- rspamd's messages, end to end -------------------------------------------------
+
+
+def rspamd_zone(folder):
+    for row in open(os.path.join(folder, "dns.tsv"), encoding="utf-8").readlines()[1:]:
+        name, kind, code, value = row.rstrip("\n").split("\t")
+        if code == "TIMEOUT":
+            yield "%s. TIMEOUT %s" % (name, kind)
+        elif code == "NOERROR" and kind == "TXT":
+            parts = [value[i : i + 200] for i in range(0, len(value), 200)] or [""]
+            yield "%s. TXT %s" % (name, rdata(kind, parts))
+        elif code == "NOERROR":
+            yield "%s. %s %s" % (name, kind, value)
+
+
+def ask_assay(assay, zone, row, message):
+    command = [assay, "auth", "dmarc", "--json", "--dns", zone]
+    command += ["--ip", row[2] or "127.0.0.1", "--from", row[3]]
+    done = subprocess.run(command + [message], stdout=subprocess.PIPE, text=True, check=True)
+    got = json.loads(done.stdout)
+    policy = "/" + str(got["disposition"]) if got["result"] == "fail" else ""
+    return got["result"] + policy
+
+
+def run_rspamd(suite, assay, judge, tap):
+    folder = os.path.join(suite, "rspamd")
+    zone = judge.zone(rspamd_zone(folder))
+    message = os.path.join(judge.folder, "message")
+    with open(os.path.join(folder, "cases.tsv"), encoding="utf-8") as f:
+        rows = [(line.rstrip("\n") + "\t" * 6).split("\t") for line in f][1:]
+    for row in rows:
+        want = RSPAMD_WORDS.get(row[5].split(",")[0])
+        if not row[0].startswith("115_dmarc") or not want:
+            continue
+        want, why = RSPAMD_OURS.get(row[0], (want, row[5]))
+        with open(os.path.join(folder, "messages", row[1]), "rb") as f:
+            data = f.read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        with open(message, "wb") as f:
+            f.write(data)
+        got = ask_assay(assay, zone, row, message)
+        claim = "rspamd/%s (%s)" % (row[0], why)
+        tap.case(claim, got == want, "want %s, got %s" % (want, got))
+
+
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     suite = os.environ.get("DMARC_SUITE") or os.path.join(
@@ -251,7 +318,9 @@ def main():
     if not os.path.isdir(suite):
         print("1..0 # SKIP DMARC cases: not there: " + suite)
         return 0
-    driver = os.path.join(os.environ.get("builddir", "."), "tests/conformance/dmarc_driver")
+    build = os.environ.get("builddir", ".")
+    driver = os.path.join(build, "tests/conformance/dmarc_driver")
+    assay = os.path.join(build, "assay")
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         judge = Judge(driver, folder)
@@ -260,6 +329,8 @@ def main():
         run_alignment(suite, judge, tap)
         run_orgdomain(suite, judge, tap)
         run_fromdomain(suite, judge, tap)
+        if os.path.exists(assay):
+            run_rspamd(suite, assay, judge, tap)
     return tap.done()
 
 
