@@ -279,6 +279,8 @@ class Assayd:
         self.stopped = False
         scratch.running.append(self)
         wait_for(self._is_up, "assayd on " + spec, START_PATIENCE)
+        # The socket's owner, group and mode come after its first connect.
+        self.log.wait(r"^assayd \S+ serves ")
 
     @staticmethod
     def _environment():
