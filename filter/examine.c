@@ -90,8 +90,15 @@ read_rules(struct engine *engine, struct settings *settings,
 		    arena_cstr(settings->conf->arena, settings->rule_paths[i]);
 		if (!path)
 			return ERR_NOMEM;
-		if (!source->n_rules && missing_default(settings, path))
+		if (!source->n_rules && missing_default(settings, path)) {
+			if (i == 0) { /* ours, installed with the program */
+				err_set(&err, ERR_NOTFOUND,
+				    "%s: not there; going on without our rules",
+				    path);
+				report(arg, true, err.text);
+			}
 			continue;
+		}
 		if (rule_read_path(engine->rules, path, &err)) {
 			report(arg, false, err.text);
 			rc = ERR_IO;
