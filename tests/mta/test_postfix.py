@@ -611,6 +611,18 @@ def _(b):
     b.postfix.wait_delivered("odd", len(senders))
 
 
+@case("a client whose name is not known is shown as unknown[ip]")
+def _(b):
+    # (A client without an address cannot be played: Postfix then sends "4"
+    # and "unknown", and libmilter hangs up on that.)
+    with b.postfix.client(ip="192.0.2.20", name="[UNAVAILABLE]") as c:
+        reply = c.message("ben@shop.example", "nameless", mail("tag-me"))
+    equal(reply.code, 250, "reply")
+    agree(b.assayd.journal(reply.queue_id), reply, action="tag",
+          client="unknown[192.0.2.20]", spf="pass")
+    b.postfix.wait_delivered("nameless")
+
+
 @case("1,000 recipients: one line, the first and their number in it")
 def _(b):
     users = ["r%d" % i for i in range(1000)]
