@@ -71,11 +71,13 @@ read_content(
 /* --- markup --------------------------------------------------------------------------- */
 
 static void
-note_tag(struct html_reader *r, const struct html_tag *tag)
+note_tag(struct html_reader *r, const struct html_info *info)
 {
-	r->html->has_form |= span_caseis(tag->name, "form");
-	r->html->has_script |= span_caseis(tag->name, "script");
-	r->html->has_iframe |= span_caseis(tag->name, "iframe");
+	r->html->has_form |= info->uri == HTML_URI_ACTION;
+	if (info->uri != HTML_URI_SRC)
+		return;
+	r->html->has_script |= info->content == HTML_CONTENT_NONE;
+	r->html->has_iframe |= info->content == HTML_CONTENT_RAW;
 }
 
 /* A tag; returns how many bytes it took, with its content if that is raw. */
@@ -90,7 +92,7 @@ read_tag(struct html_reader *r, struct span text)
 	r->html->tags++;
 	if (info) {
 		html_styles_tag(&r->styles, tag);
-		if (span_is(span_of(info->name), "title"))
+		if (info->content == HTML_CONTENT_TITLE)
 			r->in_title = !tag->end;
 		html_add_space(r, info->space);
 	}
@@ -98,7 +100,8 @@ read_tag(struct html_reader *r, struct span text)
 		html_end_tag(r, tag);
 		return tag->len;
 	}
-	note_tag(r, tag);
+	if (tag->info)
+		note_tag(r, tag->info);
 	html_add_links(r, tag);
 	if (!info)
 		return tag->len;

@@ -172,7 +172,7 @@ find_name(struct span text, uint32_t *ret)
 		return false;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int c = span_casecmp(text, span_of(names[middle].name));
+		int c = html_compare(text, names[middle].name);
 		if (c == 0) {
 			*ret = names[middle].rgb;
 			return true;

@@ -6,6 +6,22 @@
 
 /* The parts of the HTML reader that know nothing of each other. */
 
+/* --- tables -- */
+
+/* The order of a name and a C string in lower case; the name's case does not
+ * count. Inline: tables are searched for every tag and attribute. */
+static inline int
+html_compare(struct span name, const char *lower)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = ascii_lower(name.p[i]);
+		if (c != lower[i])
+			return (unsigned char)c < (unsigned char)lower[i] ? -1
+									  : 1;
+	}
+	return lower[name.len] ? -1 : 0;
+}
+
 /* --- entities (html_entity.c) -- */
 
 /*

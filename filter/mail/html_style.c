@@ -17,16 +17,17 @@ html_styles_init(struct html_styles *styles)
 	*styles = (struct html_styles){.basefont = SIZE_DEFAULT};
 }
 
-static struct html_style
+static const struct html_style *
 current(const struct html_styles *styles)
 {
-	const struct html_colour black = {HTML_COLOUR_RGB, 0x000000};
-	const struct html_colour white = {HTML_COLOUR_RGB, 0xffffff};
+	static const struct html_style plain = {
+	    .fg = {HTML_COLOUR_RGB, 0x000000},
+	    .bg = {HTML_COLOUR_RGB, 0xffffff},
+	    .shown_bg = {HTML_COLOUR_RGB, 0xffffff},
+	    .size = SIZE_DEFAULT,
+	};
 
-	if (styles->n)
-		return styles->stack[styles->n - 1].style;
-	return (struct html_style){
-	    .fg = black, .bg = white, .shown_bg = white, .size = SIZE_DEFAULT};
+	return styles->n ? &styles->stack[styles->n - 1].style : &plain;
 }
 
 /* --- CSS ---------------------------------------------------------------------------- */
@@ -284,7 +285,7 @@ html_styles_tag(struct html_styles *styles, const struct html_tag *tag)
 		styles->over++;
 		return;
 	}
-	style = parent = current(styles);
+	style = parent = *current(styles);
 	if (strcmp(name, "big") == 0)
 		style.size++;
 	else if (strcmp(name, "small") == 0)
@@ -298,20 +299,20 @@ html_styles_tag(struct html_styles *styles, const struct html_tag *tag)
 bool
 html_styles_invisible(const struct html_styles *styles)
 {
-	struct html_style style = current(styles);
+	const struct html_style *style = current(styles);
 
-	return html_colour_near(style.fg, style.bg) ||
-	       style.fg.kind == HTML_COLOUR_INVALID ||
-	       style.bg.kind == HTML_COLOUR_INVALID || style.size <= 1 ||
-	       style.none || style.invisible;
+	return html_colour_near(style->fg, style->bg) ||
+	       style->fg.kind == HTML_COLOUR_INVALID ||
+	       style->bg.kind == HTML_COLOUR_INVALID || style->size <= 1 ||
+	       style->none || style->invisible;
 }
 
 bool
 html_styles_hidden(const struct html_styles *styles)
 {
-	struct html_style style = current(styles);
+	const struct html_style *style = current(styles);
 
-	return style.hidden || style.none || style.invisible ||
-	       (style.fg.kind == HTML_COLOUR_RGB &&
-		   html_colour_near(style.fg, style.shown_bg));
+	return style->hidden || style->none || style->invisible ||
+	       (style->fg.kind == HTML_COLOUR_RGB &&
+		   html_colour_near(style->fg, style->shown_bg));
 }

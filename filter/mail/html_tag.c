@@ -90,7 +90,7 @@ find_info(struct span name)
 		return NULL;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int c = span_casecmp(name, span_of(tags[middle].name));
+		int c = html_compare(name, tags[middle].name);
 		if (c == 0)
 			return &tags[middle];
 		if (c < 0)
@@ -129,7 +129,7 @@ find_attr(struct span name)
 		return odd_attr(span_skip(name, name.len - NAME_MAX_LEN));
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int c = span_casecmp(name, span_of(attrs[middle].name));
+		int c = html_compare(name, attrs[middle].name);
 		if (c == 0)
 			return attrs[middle].attr;
 		if (c < 0)

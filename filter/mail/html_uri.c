@@ -11,6 +11,12 @@
 #define VALUE_MAX ((size_t)HTML_URL_MAX * 10)
 
 static bool
+is_name(const struct html_tag *tag, const char *name)
+{
+	return tag->info && strcmp(tag->info->name, name) == 0;
+}
+
+static bool
 is_edge(struct span url, bool front, size_t *ret_len)
 {
 	struct span nbsp = SPAN("\xc2\xa0");
@@ -245,7 +251,7 @@ html_anchor_text(struct html_reader *r, struct span text)
 void
 html_end_tag(struct html_reader *r, const struct html_tag *tag)
 {
-	if (!span_caseis(tag->name, "a") || !r->anchor_depth)
+	if (!is_name(tag, "a") || !r->anchor_depth)
 		return;
 	if (--r->anchor_depth == 0)
 		flush_anchor(r);
@@ -329,7 +335,7 @@ begin_anchor(struct html_reader *r, const struct html_tag *tag, size_t href)
 void
 html_add_links(struct html_reader *r, const struct html_tag *tag)
 {
-	bool anchor = span_caseis(tag->name, "a");
+	bool anchor = is_name(tag, "a");
 
 	if (anchor)
 		flush_anchor(r);
@@ -337,6 +343,6 @@ html_add_links(struct html_reader *r, const struct html_tag *tag)
 	if (anchor)
 		begin_anchor(r, tag, href);
 	odd_links(r, tag);
-	if (span_caseis(tag->name, "img"))
+	if (is_name(tag, "img"))
 		html_anchor_text(r, SPAN("<img>\n"));
 }

@@ -33,6 +33,7 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/html_uri.c \
 	filter/mail/message.c \
 	filter/mail/message.h \
+	filter/mail/message_ask.c \
 	filter/mail/message_internal.h \
 	filter/mail/mime.c \
 	filter/mail/mime.h \
@@ -51,6 +52,8 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/url_domain.c \
 	filter/mail/url_find.c \
 	filter/mail/url_forms.c \
+	filter/mail/url_internal.h \
+	filter/mail/url_text.c \
 	filter/mail/view.c \
 	filter/mail/view.h \
 	filter/mail/view_body.c \

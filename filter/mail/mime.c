@@ -456,34 +456,6 @@ walk_inner(struct walk *w, struct mime_part *holder)
 	walk_message(w, part, span_skip(text, body));
 }
 
-/* Line ends and NUL bytes; each search ends at its first find. */
-static void
-note_bytes(struct mime_tree *tree, struct span body)
-{
-	if (span_find_char(body, '\0') != SPAN_NPOS)
-		tree->flags |= MIME_NUL;
-	for (size_t at = 0; at < body.len; at++) {
-		size_t cr = span_find_char(span_skip(body, at), '\r');
-		if (cr == SPAN_NPOS)
-			break;
-		at += cr;
-		if (at + 1 == body.len || body.p[at + 1] != '\n') {
-			tree->flags |= MIME_BARE_CR;
-			break;
-		}
-	}
-	for (size_t at = 0; at < body.len; at++) {
-		size_t lf = span_find_char(span_skip(body, at), '\n');
-		if (lf == SPAN_NPOS)
-			break;
-		at += lf;
-		if (at == 0 || body.p[at - 1] != '\r') {
-			tree->flags |= MIME_BARE_LF;
-			break;
-		}
-	}
-}
-
 bool
 mime_walk(struct mime_tree *ret, const struct header_list *headers,
     struct span body, struct arena *arena)
@@ -491,7 +463,7 @@ mime_walk(struct mime_tree *ret, const struct header_list *headers,
 	struct walk w = {.tree = ret, .arena = arena};
 
 	*ret = (struct mime_tree){0};
-	note_bytes(ret, body);
+	mime_note_bytes(ret, body);
 	struct mime_part *root = mime_part_new(ret, NULL, arena);
 	if (!root)
 		return false;

@@ -38,44 +38,41 @@ is_text(const struct mime_part *part)
 	       span_starts(part->ctype.type, SPAN("message/"));
 }
 
-/* A line that begins with `start`; where it goes on, or SPAN_NPOS. */
-static size_t
-find_line(struct span text, struct span start, size_t at)
-{
-	while ((at = span_find(text, start, at)) != SPAN_NPOS) {
-		if (at == 0 || text.p[at - 1] == '\n')
-			return at + start.len;
-		at += start.len;
-	}
-	return SPAN_NPOS;
-}
-
-/* A "begin 644 name" line. */
+/* "begin 644 name". */
 static bool
-has_uuencode(struct span text)
+is_begin(struct span line)
 {
-	size_t at = 0;
+	size_t digits = 0;
 
-	while ((at = find_line(text, SPAN("begin "), at)) != SPAN_NPOS) {
-		size_t digits = 0;
-		while (at + digits < text.len && digits < 4 &&
-		       text.p[at + digits] >= '0' && text.p[at + digits] <= '7')
-			digits++;
-		if (digits >= 3 && at + digits < text.len &&
-		    text.p[at + digits] == ' ')
-			return true;
-	}
-	return false;
+	if (!span_starts(line, SPAN("begin ")))
+		return false;
+	line = span_skip(line, 6);
+	while (digits < line.len && digits < 4 && line.p[digits] >= '0' &&
+	       line.p[digits] <= '7')
+		digits++;
+	return digits >= 3 && digits < line.len && line.p[digits] == ' ';
 }
 
-/* A file hidden in text (uuencode, yEnc, BinHex 4.0). */
+/* A file hidden in text begins at some line (uuencode, yEnc, BinHex 4.0). */
 static bool
 has_file(struct span text)
 {
-	return has_uuencode(text) ||
-	       find_line(text, SPAN("=ybegin "), 0) != SPAN_NPOS ||
-	       find_line(text, SPAN("(This file must be converted with BinHex"),
-		   0) != SPAN_NPOS;
+	const struct span binhex =
+	    SPAN("(This file must be converted with BinHex");
+	size_t at = 0;
+
+	while (at < text.len) {
+		struct span rest = span_skip(text, at);
+		if ((rest.p[0] == 'b' && is_begin(rest)) ||
+		    (rest.p[0] == '=' && span_starts(rest, SPAN("=ybegin "))) ||
+		    (rest.p[0] == '(' && span_starts(rest, binhex)))
+			return true;
+		const char *lf = memchr(rest.p, '\n', rest.len);
+		if (!lf)
+			return false;
+		at = (size_t)(lf - text.p) + 1;
+	}
+	return false;
 }
 
 static void

@@ -21,4 +21,7 @@ void mime_part_read_type(
 /* Puts the tree's list in the order of the message and numbers it. */
 void mime_number_parts(struct mime_tree *tree);
 
+/* Flags what is odd about the bytes: NUL, CR and LF alone. */
+void mime_note_bytes(struct mime_tree *tree, struct span body);
+
 #endif

@@ -152,3 +152,31 @@ mime_number_parts(struct mime_tree *tree)
 	}
 	tree->parts.n = n;
 }
+
+/* Line ends and NUL bytes; each search ends at its first find. */
+void
+mime_note_bytes(struct mime_tree *tree, struct span body)
+{
+	if (span_find_char(body, '\0') != SPAN_NPOS)
+		tree->flags |= MIME_NUL;
+	for (size_t at = 0; at < body.len; at++) {
+		size_t cr = span_find_char(span_skip(body, at), '\r');
+		if (cr == SPAN_NPOS)
+			break;
+		at += cr;
+		if (at + 1 == body.len || body.p[at + 1] != '\n') {
+			tree->flags |= MIME_BARE_CR;
+			break;
+		}
+	}
+	for (size_t at = 0; at < body.len; at++) {
+		size_t lf = span_find_char(span_skip(body, at), '\n');
+		if (lf == SPAN_NPOS)
+			break;
+		at += lf;
+		if (at == 0 || body.p[at - 1] != '\r') {
+			tree->flags |= MIME_BARE_LF;
+			break;
+		}
+	}
+}

@@ -135,6 +135,8 @@ view_full(struct message *m)
 	m->full_done = true;
 	buf_init(&out, m->arena, SIZE_MAX / 4);
 	(void)view_header(m, SPAN("ALL"), VIEW_RAW, &headers);
+	(void)buf_reserve(
+	    &out, headers.len + 1 + (m->body.len < max ? m->body.len : max));
 	buf_add_span(&out, headers);
 	buf_add_char(&out, '\n');
 	if (m->body.len > max)
