@@ -210,7 +210,7 @@ judge_domain(struct judge *j, struct span domain)
 	    .published = DMARC_POLICY_UNKNOWN,
 	    .from_domain = SPAN(""),
 	};
-	if (domain_normalise(domain, j->arena, &facts->from_domain)) {
+	if (dmarc_author_domain(domain, j->arena, &facts->from_domain)) {
 		conclude(
 		    facts, DMARC_PERMERROR, "the From domain is not valid");
 		return;

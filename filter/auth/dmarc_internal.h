@@ -28,4 +28,9 @@ struct dmarc_walk {
 void dmarc_walk(struct dmarc_walk *ret, struct span domain,
     struct dns_batch *dns, struct arena *arena);
 
+/* The name of a From domain as A-labels; ERR_SYNTAX for what is none, an
+ * address literal among it. */
+int dmarc_author_domain(
+    struct span text, struct arena *arena, struct span *ret) MUST_USE;
+
 #endif

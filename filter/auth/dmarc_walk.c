@@ -1,5 +1,6 @@
 #include "filter/auth/dmarc_internal.h"
 
+#include "filter/base/ip.h"
 #include "filter/mail/domain.h"
 
 /*
@@ -107,12 +108,23 @@ dmarc_walk(struct dmarc_walk *ret, struct span domain, struct dns_batch *dns,
 	select_org(ret, domain);
 }
 
+int
+dmarc_author_domain(struct span text, struct arena *arena, struct span *ret)
+{
+	struct ip ip;
+
+	/* An address, as a literal or bare, publishes nothing. */
+	if (span_starts(text, SPAN("[")) || ip_parse(text, &ip) == 0)
+		return ERR_SYNTAX;
+	return domain_normalise(text, arena, ret);
+}
+
 void
 dmarc_want(struct span from_domain, struct dns_batch *dns, struct arena *arena)
 {
 	struct span target;
 
-	if (domain_normalise(from_domain, arena, &target))
+	if (dmarc_author_domain(from_domain, arena, &target))
 		return;
 	for (int i = 0; target.len && i < DMARC_QUERIES_MAX; i++) {
 		dns_want(dns,

@@ -594,7 +594,7 @@ def dmarc_alabels():
 
 @case("auth dmarc: a message without a usable From domain is permerror")
 def dmarc_no_from():
-    for sender in ("nobody", "<>", ""):
+    for sender in ("nobody", "<>", "", "a@[192.0.2.1]", "a@192.0.2.1"):
         o = dmarc(sender)
         equal((o["result"], o["disposition"], o["from_domain"]),
               ("permerror", None, None), sender)
