@@ -48,9 +48,8 @@ add_folder(
 		if (!full)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		bool sub = span_is(names[i], "cur") || span_is(names[i], "new");
-		if (stat(full, &st))
-			continue;
-		if (S_ISREG(st.st_mode))
+		/* What cannot be looked at is said when it is read. */
+		if (stat(full, &st) || S_ISREG(st.st_mode))
 			rc = add_item(list, full, full, SPAN_NONE, err);
 		else if (S_ISDIR(st.st_mode) && sub && maildir)
 			rc = add_folder(list, full, false, err);

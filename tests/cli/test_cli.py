@@ -268,6 +268,15 @@ def unreadable():
     equal(got.out, "plain.eml\t\n")
 
 
+@case("what cannot be read in a folder is exit 66 too")
+def unreadable_in_folder():
+    write("broken/a", mail())
+    os.symlink("nowhere", os.path.join(TOP, "broken/b"))
+    got = local("--format=hits", "broken", status=66)
+    has(got.err, "broken/b: ")
+    equal(got.out, "broken/a\t\n")
+
+
 @case("--exit-code is the worst of all: 0, 10, 30")
 def exit_code():
     local("--exit-code", "plain.eml")
