@@ -130,6 +130,17 @@ ask(const struct ctl *ctl, const char *request, json_t **ret)
 	return status;
 }
 
+static void
+print_list(const char *prefix, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		fputs(prefix, stderr);
+		ctl_print_safe(stderr, span_of(text));
+		fputc('\n', stderr);
+	}
+}
+
 /* An answer with "error" is one: EX_NOPERM, EX_CONFIG or EX_UNAVAILABLE. */
 static int
 check_error(const struct ctl *ctl, const json_t *reply)
@@ -137,14 +148,9 @@ check_error(const struct ctl *ctl, const json_t *reply)
 	int status = EX_UNAVAILABLE;
 	const char *error = json_string_value(json_object_get(reply, "error"));
 	const json_t *list = json_object_get(reply, "errors");
-	size_t i;
-	json_t *one;
 
-	json_array_foreach(list, i, one)
-	{
-		ctl_print_safe(stderr, span_of(json_string_value(one)));
-		fputc('\n', stderr);
-	}
+	print_list("", list);
+	print_list("warning: ", json_object_get(reply, "warnings"));
 	if (json_is_true(json_object_get(reply, "denied")))
 		status = EX_NOPERM;
 	else if (json_array_size(list))
