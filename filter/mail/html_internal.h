@@ -18,6 +18,8 @@ html_compare(struct span name, const char *lower)
 		if (c != lower[i])
 			return (unsigned char)c < (unsigned char)lower[i] ? -1
 									  : 1;
+		if (c == '\0')
+			return 1; /* a NUL byte of the name: it is longer */
 	}
 	return lower[name.len] ? -1 : 0;
 }

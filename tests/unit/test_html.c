@@ -85,6 +85,11 @@ test_text(struct arena *a)
 		TAP_CASE(cases[i].claim)
 		CHECK_STR(parse(a, cases[i].html)->text, cases[i].text);
 	}
+	TAP_CASE("a NUL byte in a name makes it another name")
+	struct html *nul =
+	    html_parse(SPAN("x<br\0>y<br\0\0abcdefghij>z<p s\0=t st\0>"), a);
+	CHECK_STR(nul->text, "xyz\n\n");
+	CHECK_INT(nul->tags, 3);
 	TAP_CASE("bytes below U+0100 out of ASCII are narrow")
 	CHECK(parse(a, "caf&eacute;")->narrow);
 	CHECK(!parse(a, "&#8226;")->narrow);
