@@ -24,7 +24,8 @@
  * handlers and not to libmilter's, which would take SIGHUP as the end.
  */
 
-#define STOP_MS 8000 /* libmilter looks for its end every 5 s */
+#define NUDGE_MS 1000 /* see milter_nudge() */
+#define STOP_MS 8000  /* libmilter looks for its end every 5 s */
 #define FOLDER_MODE 0755
 #define STATE_MODE 0750
 
@@ -331,7 +332,9 @@ run(struct program *p)
 	char what[64];
 
 	for (;;) {
-		int rc = poll(&fd, 1, beat ? (int)beat : -1);
+		bool soon = beat && beat < NUDGE_MS;
+		int rc = poll(&fd, 1, soon ? (int)beat : NUDGE_MS);
+		milter_nudge();
 		if (beat)
 			service_beat();
 		if (rc <= 0)

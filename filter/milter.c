@@ -478,6 +478,13 @@ ask_to_stop(void *arg)
 	return arg;
 }
 
+void
+milter_nudge(void)
+{
+	if (!atomic_load(&milter.ended))
+		socket_wake(milter.listener);
+}
+
 bool
 milter_stop(int64_t wait_ms)
 {

@@ -22,6 +22,14 @@ int milter_start(struct daemon *daemon, void (*on_end)(void *arg), void *arg,
     struct err *err) MUST_USE;
 
 /*
+ * To be called every second or so. libmilter's pool counts a worker as idle
+ * until it has looked at its socket; a session that comes in that moment waits
+ * for the next event of any socket, 30 s on a quiet site. A connection to
+ * ourselves is such an event. Never waits.
+ */
+void milter_nudge(void);
+
+/*
  * Ends serving: no new connections, and waits at most `wait_ms` until no
  * callback runs. False when one still does: nothing may be freed then.
  */

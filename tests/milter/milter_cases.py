@@ -301,6 +301,21 @@ def half_packets():
         d.wait_sessions(0)
 
 
+@case("held half packets do not keep the next session waiting")
+def held_half_packets():
+    # Half of a first packet holds a worker that the pool takes for idle.
+    with Daemon() as d:
+        for _ in range(2):
+            held = [Milter(d.socket) for _ in range(4)]
+            for m in held:
+                m.s.sendall(struct.pack("!I", 100) + b"O")
+            with d.milter().begin() as m:
+                assert m.message().letter == "c"
+            for m in held:
+                m.close()
+        d.wait_sessions(0)
+
+
 @case("garbage ends its connection and nothing else")
 def garbage():
     rng = random.Random(1)
