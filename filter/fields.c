@@ -162,8 +162,9 @@ tenths(struct arena *arena, int64_t milli)
 {
 	bool negative = milli < 0;
 	uint64_t value = negative ? (uint64_t)-milli : (uint64_t)milli;
-	/* SpamAssassin cuts towards less, so that 4.96 is not shown as 5.0. */
-	uint64_t tenth = negative ? (value + 99) / 100 : value / 100;
+	/* Cut towards zero, so that 4.96 is not shown as 5.0 nor -0.002 as
+	 * -0.1. */
+	uint64_t tenth = value / 100;
 
 	return arena_printf(arena, "%s%llu.%llu", negative && tenth ? "-" : "",
 	    (unsigned long long)(tenth / 10), (unsigned long long)(tenth % 10));
