@@ -16,26 +16,10 @@
 #include <unistd.h>
 
 #include "filter/auth/dkim.h"
+#include "tests/conformance/driver.h"
 
 #define WAIT_MS 10000
 #define QUESTIONS_MAX 500
-
-static struct dns *
-open_zone(struct span path)
-{
-	char text[4096];
-	struct err err = {0};
-	struct dns *dns = NULL;
-
-	if (!span_copy(path, text, sizeof text))
-		abort();
-	struct dns_options options = {.zone = text};
-	if (dns_open(&options, &dns, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		exit(1);
-	}
-	return dns;
-}
 
 static struct span
 load(struct span path, struct arena *arena)
@@ -110,7 +94,7 @@ main(void)
 		struct span zone = span_cut(&rest, '\t');
 		if (!span_is(zone, last)) {
 			dns_close(dns);
-			dns = open_zone(zone);
+			dns = driver_open_zone(zone);
 			if (!span_copy(zone, last, sizeof last))
 				abort();
 		}

@@ -17,27 +17,11 @@
 
 #include "filter/auth/dmarc.h"
 #include "filter/base/buf.h"
+#include "tests/conformance/driver.h"
 
 #define WAIT_MS 10000
 #define QUESTIONS_MAX 500
 #define DOMAINS_MAX 20
-
-static struct dns *
-open_zone(struct span path)
-{
-	char text[4096];
-	struct err err = {0};
-	struct dns *dns = NULL;
-
-	if (!span_copy(path, text, sizeof text))
-		abort();
-	struct dns_options options = {.zone = text};
-	if (dns_open(&options, &dns, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		exit(1);
-	}
-	return dns;
-}
 
 static size_t
 split(struct span list, struct span *to)
@@ -121,7 +105,7 @@ main(void)
 		} else {
 			if (!span_is(zone, last)) {
 				dns_close(dns);
-				dns = open_zone(zone);
+				dns = driver_open_zone(zone);
 				if (!span_copy(zone, last, sizeof last))
 					abort();
 			}

@@ -1,11 +1,20 @@
 # Suites of others, where they are beside the tree: skipped by name else.
 check_PROGRAMS += tests/conformance/dkim_driver
+tests_conformance_dkim_driver_SOURCES = \
+	tests/conformance/dkim_driver.c \
+	tests/conformance/driver.c tests/conformance/driver.h
 tests_conformance_dkim_driver_LDADD = $(LIBS_AUTH)
 
 check_PROGRAMS += tests/conformance/dmarc_driver
+tests_conformance_dmarc_driver_SOURCES = \
+	tests/conformance/dmarc_driver.c \
+	tests/conformance/driver.c tests/conformance/driver.h
 tests_conformance_dmarc_driver_LDADD = $(LIBS_AUTH)
 
 check_PROGRAMS += tests/conformance/spf_driver
+tests_conformance_spf_driver_SOURCES = \
+	tests/conformance/spf_driver.c \
+	tests/conformance/driver.c tests/conformance/driver.h
 tests_conformance_spf_driver_LDADD = $(LIBS_AUTH)
 
 CONFORMANCE = \

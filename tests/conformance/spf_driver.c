@@ -12,6 +12,7 @@
 
 #include "filter/auth/spf.h"
 #include "filter/base/buf.h"
+#include "tests/conformance/driver.h"
 
 #define WAIT_MS 10000
 #define QUESTIONS_MAX 500
@@ -35,23 +36,6 @@ decode(struct span field, struct arena *arena)
 		}
 	}
 	return buf_span(&out);
-}
-
-static struct dns *
-open_zone(struct span path)
-{
-	char text[4096];
-	struct err err = {0};
-	struct dns *dns = NULL;
-
-	if (!span_copy(path, text, sizeof text))
-		abort();
-	struct dns_options options = {.zone = text};
-	if (dns_open(&options, &dns, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		exit(1);
-	}
-	return dns;
 }
 
 static void
@@ -90,7 +74,7 @@ main(void)
 		struct span path = span_cut(&rest, '\t');
 		if (!span_is(path, zone)) {
 			dns_close(dns);
-			dns = open_zone(path);
+			dns = driver_open_zone(path);
 			(void)span_copy(path, zone, sizeof zone);
 		}
 		judge(dns, rest, arena);
