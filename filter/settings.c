@@ -6,6 +6,7 @@
 
 #include "filter/base/file.h"
 #include "filter/mail/domain.h"
+#include "filter/store/store_url.h"
 #include "scorers/scorer.h"
 
 /*
@@ -419,6 +420,47 @@ fill_failures(struct settings *settings)
 	settings->split = (enum split_mode)section_number(all, "split");
 }
 
+static void
+fill_store(struct settings *settings, struct scan_config *scan)
+{
+	const struct section *store = section_of(settings, SETTINGS_STORE);
+	const struct section *learn = section_of(settings, SETTINGS_LEARN);
+	const struct option_value *trainers = section_get(learn, "trainers");
+	struct store_url url;
+	struct err err;
+
+	settings->store = (struct store_options){
+	    .url = section_text(store, "url"),
+	    .namespace = section_text(store, "namespace"),
+	    .folder = settings->state,
+	    .password_file =
+		text_or_null(settings, section_text(store, "password_file")),
+	    .timeout_ms = section_number(store, "timeout"),
+	    .queue_max = (size_t)section_number(store, "queue"),
+	    .readers = settings->sessions,
+	};
+	if (store_url_parse(settings->store.url, &url, &err))
+		fail_at(settings, section_get(store, "url"), err.text,
+		    settings->store.url);
+	scan->store_ms = settings->store.timeout_ms;
+	scan->bayes = (struct bayes_config){
+	    .min_spam = section_number(learn, "min_spam"),
+	    .min_ham = section_number(learn, "min_ham"),
+	};
+	settings->trainers = trainers->items;
+	settings->n_trainers = trainers->n;
+}
+
+static void
+fill_log(struct settings *settings)
+{
+	const struct section *log = section_of(settings, SETTINGS_LOG);
+
+	settings->log_level = (enum log_level)section_number(log, "level");
+	settings->log_retain_days = section_number(log, "retain") / 86400000;
+	settings->log_max_size = section_number(log, "max_size");
+}
+
 int
 settings_fill(struct settings *settings, struct scan_config *scan)
 {
@@ -432,8 +474,8 @@ settings_fill(struct settings *settings, struct scan_config *scan)
 	fill_failures(settings);
 	settings->dmarc = (enum dmarc_mode)section_number(
 	    section_of(settings, SETTINGS_AUTH), "dmarc");
-	settings->log_level = (enum log_level)section_number(
-	    section_of(settings, SETTINGS_LOG), "level");
+	fill_store(settings, scan);
+	fill_log(settings);
 	if (arena_failed(settings->conf->arena))
 		return ERR_NOMEM;
 	return settings->conf->errors.n ? ERR_SYNTAX : 0;

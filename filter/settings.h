@@ -60,6 +60,11 @@ struct settings {
 	int64_t message_ms;
 	size_t message_size, memory, message_memory;
 	unsigned sessions, waiting;
+	/* store */
+	struct store_options store; /* folder and read_only are the opener's */
+	/* learn */
+	const struct span *trainers; /* users and groups that may train */
+	size_t n_trainers;
 	/* policy */
 	struct policy_settings *policies; /* [0] default, [1] outbound */
 	size_t n_policies;
@@ -71,6 +76,7 @@ struct settings {
 	struct span state;   /* folder: site.key, spool */
 	struct span control; /* the control socket's path */
 	enum log_level log_level;
+	int64_t log_retain_days, log_max_size; /* of verdicts */
 	struct span node;
 	/* all sections: enum settings_kind, then the scorers' */
 	struct settings_group *groups;
@@ -138,6 +144,8 @@ enum settings_kind {
 	SETTINGS_POLICY,
 	SETTINGS_QUARANTINE,
 	SETTINGS_LOG,
+	SETTINGS_STORE,
+	SETTINGS_LEARN,
 	SETTINGS_KINDS,
 };
 extern const struct option_section *const settings_kinds[SETTINGS_KINDS];

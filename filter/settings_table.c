@@ -119,9 +119,39 @@ static const struct option quarantine_options[] = {
     OPTION_END,
 };
 
+static const struct option store_options[] = {
+    {"url", OPTION_TEXT, "\"lmdb:\"", 0, 0, NULL,
+	"lmdb:FOLDER, redis://HOST:PORT/DB, redis+unix:PATH or memory:",
+	OPTION_RESTART},
+    {"namespace", OPTION_TEXT, "assay", 0, 0, NULL,
+	"keeps two sites apart in one server", OPTION_RESTART},
+    {"password_file", OPTION_TEXT, "", 0, 0, NULL,
+	"file whose first line is the server's password; empty: none",
+	OPTION_RESTART},
+    {"timeout", OPTION_TIME, "200ms", 1, 10000, NULL,
+	"time that one message may wait for the store", 0},
+    {"queue", OPTION_SIZE, "16M", 65536, INT64_C(1) << 32, NULL,
+	"bytes of changes that wait to be written", OPTION_RESTART},
+    OPTION_END,
+};
+
+static const struct option learn_options[] = {
+    {"min_spam", OPTION_INT, "20", 1, 1000000, NULL,
+	"messages trained as spam before BAYES_* say anything", 0},
+    {"min_ham", OPTION_INT, "20", 1, 1000000, NULL,
+	"messages trained as ham before BAYES_* say anything", 0},
+    {"trainers", OPTION_LIST, "{ }", 0, 0, NULL,
+	"users and @groups that may train over the control socket", 0},
+    OPTION_END,
+};
+
 static const struct option log_options[] = {
     {"level", OPTION_WORD, "info", 0, 0, "error warn info debug",
 	"most talkative level that is logged", 0},
+    {"retain", OPTION_TIME, "30d", INT64_C(86400000), INT64_C(3650) * 86400000,
+	NULL, "how long verdicts are kept", OPTION_RESTART},
+    {"max_size", OPTION_SIZE, "4G", 1 << 20, INT64_C(1) << 50, NULL,
+	"bytes of all verdicts; past it the oldest day goes", OPTION_RESTART},
     OPTION_END,
 };
 
@@ -143,8 +173,12 @@ static const struct option_section policy_kind = {
     "policy", "what to do with a message", policy_options, true};
 static const struct option_section quarantine_kind = {
     "quarantine", "held messages", quarantine_options, false};
+static const struct option_section store_kind = {
+    "store", "reputation, learned counts, state", store_options, false};
+static const struct option_section learn_kind = {
+    "learn", "training", learn_options, false};
 static const struct option_section log_kind = {
-    "log", "the operator's log", log_options, false};
+    "log", "the operator's log and the verdict log", log_options, false};
 
 const struct option_section *const settings_kinds[SETTINGS_KINDS] = {
     [SETTINGS_TOP] = &top_kind,
@@ -157,4 +191,6 @@ const struct option_section *const settings_kinds[SETTINGS_KINDS] = {
     [SETTINGS_POLICY] = &policy_kind,
     [SETTINGS_QUARANTINE] = &quarantine_kind,
     [SETTINGS_LOG] = &log_kind,
+    [SETTINGS_STORE] = &store_kind,
+    [SETTINGS_LEARN] = &learn_kind,
 };

@@ -1,5 +1,9 @@
 noinst_LIBRARIES += filter/scan/libscan.a
 filter_scan_libscan_a_SOURCES = \
-	filter/scan/direction.c filter/scan/direction.h \
-	filter/scan/scan.c filter/scan/scan.h \
-	filter/scan/slots.c filter/scan/slots.h
+	filter/scan/direction.c \
+	filter/scan/direction.h \
+	filter/scan/scan.c \
+	filter/scan/scan.h \
+	filter/scan/scan_store.c \
+	filter/scan/slots.c \
+	filter/scan/slots.h

@@ -9,6 +9,8 @@
 #include "filter/base/span.h"
 #include "filter/base/vec.h"
 #include "filter/dns/dns.h"
+#include "filter/learn/bayes.h"
+#include "filter/learn/repute.h"
 #include "filter/mail/message.h"
 #include "filter/rule/rule.h"
 #include "filter/scan/direction.h"
@@ -53,6 +55,8 @@ struct scan_config {
 	unsigned dns_questions_max;
 	int64_t message_ms; /* limits.message_time */
 	bool network;       /* false: --local, nobody is authenticated */
+	int64_t store_ms;   /* store.timeout: for one message, all in all */
+	struct bayes_config bayes;
 };
 
 enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
@@ -75,6 +79,17 @@ struct scan_dmarc_facts {
 	struct dmarc_facts dmarc;
 };
 
+struct learn_facts {
+	enum fact_state state; /* OFF: no store, or too few trained */
+	struct bayes_result bayes;
+};
+
+struct repute_facts {
+	enum fact_state state; /* OFF: no store, outgoing mail */
+	struct repute_sender sender;
+	struct repute_result repute;
+};
+
 struct degraded_list VEC(const char *);
 
 struct scan {
@@ -86,11 +101,13 @@ struct scan {
 	struct bodyhash_set *hashes; /* fed by scan_body() */
 	struct dkim *dkim;
 	struct rule_run *run;     /* while rules run */
+	struct store *store;      /* or NULL: no state */
 	struct scan_slots *slots; /* the pool, or NULL */
 	struct rule_slot *slot;   /* lent now, or NULL */
 	enum direction direction;
 	int64_t deadline;
-	int64_t now; /* Unix time that the scan judges by */
+	int64_t now;      /* Unix time that the scan judges by */
+	int64_t store_us; /* spent on the store so far */
 	struct degraded_list
 	    degraded; /* each name once, in order of discovery */
 	/* Keeps the MTA waiting (smfi_progress); called from scan_tick(). */
@@ -101,6 +118,8 @@ struct scan {
 	struct spf_facts *spf;
 	struct scan_dkim_facts *dkim_facts;
 	struct scan_dmarc_facts *dmarc;
+	struct learn_facts *learned;
+	struct repute_facts *reputation;
 };
 
 /*
@@ -122,6 +141,14 @@ void scan_body_done(struct scan *scan);
 const struct spf_facts *scan_spf(struct scan *scan);
 const struct scan_dkim_facts *scan_dkim(struct scan *scan);
 const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
+/* These ask the store, for store_ms at most in all. */
+const struct learn_facts *scan_learned(struct scan *scan);
+const struct repute_facts *scan_reputation(struct scan *scan);
+
+/* Around a call to the store: the deadline for it; and its result (0 or ERR_*),
+ * which becomes degraded= where it failed. */
+int64_t scan_store_begin(struct scan *scan);
+void scan_store_end(struct scan *scan, int rc);
 
 /* The domain of the first From address, as A-labels where it is a name, or
  * empty: for log, replies and comparison. */
