@@ -6,11 +6,13 @@ filter_libfilter_a_SOURCES = \
 	filter/daemon.c filter/daemon.h \
 	filter/enact.c filter/enact.h \
 	filter/examine.c filter/examine.h \
+	filter/feedback.c filter/feedback.h \
 	filter/fields.c filter/fields.h \
 	filter/journal.c filter/journal.h \
 	filter/mta.h \
 	filter/policy.c filter/policy.h \
 	filter/privilege.c filter/privilege.h \
+	filter/recorder.c filter/recorder.h \
 	filter/ref.c filter/ref.h \
 	filter/registry.c filter/registry.h \
 	filter/reply.c filter/reply.h \
@@ -20,7 +22,9 @@ filter_libfilter_a_SOURCES = \
 	filter/settings.c filter/settings.h \
 	filter/settings_table.c filter/snapshot.c \
 	filter/socket.c filter/socket.h \
-	filter/stats.c filter/stats.h
+	filter/state.c filter/state.h \
+	filter/stats.c filter/stats.h \
+	filter/train.c filter/train.h
 
 # The one program that knows libmilter.
 sbin_PROGRAMS += assayd

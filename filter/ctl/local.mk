@@ -2,6 +2,8 @@ bin_PROGRAMS += assay
 assay_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 assay_LDADD = $(LIBS_FILTER)
 assay_SOURCES = \
+	filter/ctl/call.c \
+	filter/ctl/call.h \
 	filter/ctl/check_format.c \
 	filter/ctl/check_format.h \
 	filter/ctl/ctl.c \

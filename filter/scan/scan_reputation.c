@@ -1,0 +1,50 @@
+#include "filter/scan/scan.h"
+
+#include "filter/mail/domain.h"
+
+/*
+ * Who a message is from, as far as it was proved: the address by TCP, the
+ * domain of SPF by a pass, the From domain by DMARC. Claims that nothing proves
+ * have no reputation: else anybody could spend or spoil another's.
+ */
+
+static const struct repute_facts reputation_off = {.state = FACT_OFF};
+static const struct repute_facts reputation_broken = {.state = FACT_BROKEN};
+
+static void
+find_sender(struct scan *scan, struct repute_sender *ret)
+{
+	const struct spf_facts *spf = scan_spf(scan);
+	const struct scan_dmarc_facts *dmarc = scan_dmarc(scan);
+
+	if (!ip_is_private(&scan->envelope->client_ip))
+		ret->ip = scan->envelope->client_ip;
+	if (spf->state == FACT_DONE && spf->mail.result == SPF_PASS)
+		ret->spf_domain = spf->mail.domain;
+	if (dmarc->state == FACT_DONE && dmarc->dmarc.result == DMARC_PASS)
+		ret->aligned_domain = dmarc->dmarc.from_domain;
+}
+
+const struct repute_facts *
+scan_reputation(struct scan *scan)
+{
+	struct err err;
+
+	if (scan->reputation)
+		return scan->reputation;
+	if (!scan->store || scan->direction != DIRECTION_IN)
+		return &reputation_off;
+	struct repute_facts *facts = arena_zalloc(scan->arena, sizeof *facts);
+	if (!facts)
+		return &reputation_broken;
+	scan->reputation = facts;
+	facts->state = FACT_LATER;
+	find_sender(scan, &facts->sender);
+	int64_t deadline = scan_store_begin(scan);
+	int rc = repute_judge(scan->store, &facts->sender, scan->now, deadline,
+	    scan->arena, &facts->repute, &err);
+	scan_store_end(scan, rc);
+	if (rc == 0)
+		facts->state = FACT_DONE;
+	return facts;
+}

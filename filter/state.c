@@ -1,0 +1,96 @@
+#include "filter/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "filter/base/clock.h"
+
+/*
+ * flock() goes with the process, however it ends, so a lock is never left
+ * behind. A restart may begin before the old process is gone: hence the wait.
+ */
+
+#define LOCK_NAME "state.lock"
+#define LOCK_MODE 0640
+#define LOCK_PAUSE_US 20000
+#define PATH_SIZE 4096
+
+static int
+path_of(const struct settings *settings, const char *name, char path[PATH_SIZE],
+    struct err *err)
+{
+	int n = snprintf(path, PATH_SIZE, "%.*s%s%s", SPAN_ARG(settings->state),
+	    name ? "/" : "", name ? name : "");
+
+	if (n < 0 || n >= PATH_SIZE)
+		return err_set(err, ERR_LIMIT, "state: the path is too long");
+	return 0;
+}
+
+char *
+state_path(
+    const struct settings *settings, const char *name, struct arena *arena)
+{
+	struct span path =
+	    arena_printf(arena, "%.*s/%s", SPAN_ARG(settings->state), name);
+
+	return path.p ? arena_cstr(arena, path) : NULL;
+}
+
+int
+state_make(const struct settings *settings, struct err *err)
+{
+	char path[PATH_SIZE];
+	int rc = path_of(settings, NULL, path, err);
+
+	if (rc)
+		return rc;
+	if (mkdir(path, STATE_MODE) != 0 && errno != EEXIST)
+		return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_ACCESS,
+		    "state=%s: cannot be made", path);
+	if (access(path, W_OK | X_OK) != 0)
+		return err_set(err, ERR_ACCESS, "state=%s: not writable", path);
+	return 0;
+}
+
+int
+state_lock(const struct settings *settings, int64_t wait_ms, int *ret_fd,
+    struct err *err)
+{
+	int64_t deadline = clock_deadline(wait_ms);
+	char path[PATH_SIZE];
+	int rc = path_of(settings, LOCK_NAME, path, err);
+
+	if (rc)
+		return rc;
+	int fd =
+	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
+	if (fd < 0)
+		return err_set_errno(err, errno, "%s", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || clock_left(deadline) == 0) {
+			close(fd);
+			return err_set(err, ERR_STATE,
+			    "%s: another process writes there", path);
+		}
+		usleep(LOCK_PAUSE_US);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int
+state_open_store(const struct settings *settings, bool read_only,
+    struct store **ret, struct err *err)
+{
+	struct store_options options = settings->store;
+
+	options.folder = settings->state;
+	options.read_only = read_only;
+	return store_open(&options, ret, err);
+}
