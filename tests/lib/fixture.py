@@ -23,6 +23,8 @@ import threading
 import time
 import traceback
 
+from ports import free_port
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("builddir") or "build")
@@ -115,12 +117,6 @@ def wait_for(probe, what, seconds=PATIENCE):
                                  (seconds, what))
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def accepts(address):

@@ -16,8 +16,10 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 from milter import *  # noqa: E402,F403
+from ports import free_port  # noqa: E402
 
 ASSAYD = os.path.abspath(sys.argv[1])
 RULES = r"""
@@ -645,10 +647,7 @@ def inherited():
 
 @case("an inet socket")
 def inet():
-    probe = socket.socket()
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-    probe.close()
+    port = free_port()
     with Daemon(socket_text="inet:%d@127.0.0.1" % port) as d:
         d.socket = ("127.0.0.1", port)
         d.works()
