@@ -10,6 +10,7 @@ filter_base_libbase_a_SOURCES = \
 	filter/base/lock.c filter/base/lock.h \
 	filter/base/log.c filter/base/log.h \
 	filter/base/map.c filter/base/map.h \
+	filter/base/sha256.c filter/base/sha256.h \
 	filter/base/span.c filter/base/span.h \
 	filter/base/unconst.h \
 	filter/base/vec.h

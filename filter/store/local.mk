@@ -3,6 +3,12 @@ filter_store_libstore_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) \
 	$(LMDB_CFLAGS)
 filter_store_libstore_a_SOURCES = \
 	filter/store/backend.h \
-	filter/store/store.h \
+	filter/store/store.c filter/store/store.h \
+	filter/store/store_breaker.c filter/store/store_breaker.h \
+	filter/store/store_internal.h \
+	filter/store/store_key.c filter/store/store_key.h \
+	filter/store/store_mem.c \
+	filter/store/store_queue.c filter/store/store_queue.h \
+	filter/store/store_thread.c \
 	filter/store/store_url.c \
 	filter/store/store_url.h

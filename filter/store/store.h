@@ -42,7 +42,7 @@ struct store_counts {
 
 enum store_verb {
 	STORE_ADD,   /* adds `add` to a pair of counts */
-	STORE_CHECK, /* nothing is done unless the value is `value` */
+	STORE_CHECK, /* nothing is done unless the value was `value` before */
 	STORE_PUT,   /* sets the value; p NULL removes it */
 };
 

@@ -71,3 +71,5 @@ tests_unit_test_url_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_mime_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_message_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_view_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+UNIT += tests/unit/test_store
+tests_unit_test_store_LDADD = tests/lib/libtap.a $(LIBS_STORE)
