@@ -307,6 +307,8 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 	}
 	if (daemon_open(&p->daemon, &p->source, snapshot, err))
 		return err->code;
+	/* A reload may come as soon as the control thread runs. */
+	snapshot = daemon_snapshot(&p->daemon);
 	int rc = control_start(
 	    &p->daemon, p->control_fd, on_reloaded, &p->control, err);
 	if (rc == 0)
@@ -317,6 +319,7 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 		    settings->policies[POLICY_DEFAULT].mode == MODE_ENFORCE
 			? "enforce"
 			: "observe");
+	snapshot_unref(snapshot);
 	return rc;
 }
 
