@@ -56,7 +56,8 @@ struct record {
 
 /*
  * The fields of a message's row in order: the one table from which database
- * columns, JSON, CSV and the man page's list are made.
+ * columns, JSON, CSV and the man page's list are made. A column of RECORD_MILLI
+ * is named NAME_milli and holds thousandths; INT64_MAX (off) is NULL there.
  */
 enum record_type { RECORD_INT, RECORD_MILLI, RECORD_TEXT };
 struct record_field {
@@ -69,10 +70,21 @@ extern const struct record_field record_fields[];
 
 int64_t record_int(const struct record *r, const struct record_field *f);
 struct span record_text(const struct record *r, const struct record_field *f);
+void record_set_int(
+    struct record *r, const struct record_field *f, int64_t value);
+void record_set_text(
+    struct record *r, const struct record_field *f, struct span text);
+
+/* What a copy keeps: longer texts are cut, further items left out. */
+#define RECORD_TEXT_MAX ((size_t)4096)
+#define RECORD_RCPTS_MAX ((size_t)10000)
+#define RECORD_SYMBOLS_MAX ((size_t)10000)
 
 /* A deep copy in one block, freed by free(). NULL: no memory. */
 struct record *record_copy(const struct record *r);
 /* Bytes of that block. */
 size_t record_bytes(const struct record *r);
+/* The copy in `block` of record_bytes(r) bytes, aligned as by malloc(). */
+struct record *record_copy_to(void *block, const struct record *r);
 
 #endif

@@ -35,12 +35,16 @@ void verdictlog_close(struct verdictlog *log);
 /* Copies the record into the queue; returns at once. False: dropped. Thread:
  * any. */
 bool verdictlog_append(struct verdictlog *log, const struct record *record);
-/* Waits until all appended before is on disk; ERR_TIMEOUT. */
+/*
+ * Waits until all appended before is in its file, where it survives the end of
+ * the process. ERR_TIMEOUT; ERR_IO: meanwhile records failed, see the status.
+ */
 int verdictlog_flush(struct verdictlog *log, int64_t deadline) MUST_USE;
 
 struct verdictlog_status {
-	uint64_t written, dropped, failed; /* records */
-	uint64_t queued;
+	/* Records: in a file; not taken, the queue was full; given up. */
+	uint64_t written, dropped, failed;
+	uint64_t queued;   /* wait, or are being written */
 	bool good;         /* the last write succeeded */
 	char problem[256]; /* the last one, or "" */
 };
@@ -50,7 +54,8 @@ int64_t verdictlog_beat(const struct verdictlog *log);
 
 /* --- reading ---------------------------------------------------------------- */
 
-/* p NULL and 0: any. Texts compare with ASCII case folded. */
+/* p NULL and 0: any. Texts compare with ASCII case folded, but the queue id:
+ * MTAs make them of letters in both cases, and it is the indexed one. */
 struct verdictlog_query {
 	int64_t since, until; /* Unix time, [since, until) */
 	uint64_t id;          /* clear ref */
@@ -68,9 +73,11 @@ struct verdictlog_query {
 typedef bool verdictlog_fn(void *arg, const struct record *record);
 
 /*
- * Reads the days of `folder` that the query touches, without a lock that a
- * writer would wait for. A folder that is not there has no rows (0). ERR_ACCESS,
- * ERR_INVALID (a file of another version), ERR_IO name the file.
+ * Reads the days of `folder` that the query touches, in order of ids (that is
+ * of time, to seconds), without a lock that a writer would wait for, and with
+ * rights to read only. Nothing is held while `fn` runs: it may take its time.
+ * A folder that is not there has no rows (0). ERR_ACCESS, ERR_INVALID (damaged,
+ * another version), ERR_IO name the file; the other days are read all the same.
  */
 int verdictlog_read(const char *folder, const struct verdictlog_query *query,
     verdictlog_fn *fn, void *arg, struct err *err) MUST_USE;
