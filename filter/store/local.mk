@@ -10,5 +10,12 @@ filter_store_libstore_a_SOURCES = \
 	filter/store/store_mem.c \
 	filter/store/store_queue.c filter/store/store_queue.h \
 	filter/store/store_thread.c \
+	filter/store/store_redis.c \
+	filter/store/store_redis.h \
+	filter/store/store_redis_apply.c \
+	filter/store/store_redis_conn.c \
+	filter/store/store_redis_name.c \
+	filter/store/store_redis_pool.c \
+	filter/store/store_redis_reply.c \
 	filter/store/store_url.c \
 	filter/store/store_url.h

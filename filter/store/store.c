@@ -440,9 +440,10 @@ open_backend(const struct store_options *options, const struct store_url *url,
 	case STORE_MEMORY:
 		return store_open_memory(options, url, ret, err);
 	case STORE_LMDB:
+		break;
 	case STORE_REDIS:
 	case STORE_REDIS_UNIX:
-		break;
+		return store_open_redis(options, url, ret, err);
 	}
 	return err_set(err, ERR_STATE, "not built yet");
 }
