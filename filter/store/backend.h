@@ -12,7 +12,8 @@
  * other sort (counts, values).
  *
  * `now` is the Unix time at which an entry with expires <= now is gone: reads
- * do not see it, an addition begins at zero. All checks of a call are made
+ * do not see it, an addition begins at zero. A pair that has become 0, 0 may be
+ * gone, with its expiry. All checks of a call are made
  * before anything is done.
  *
  * Codes of a remote one:

@@ -21,6 +21,7 @@ store_call_begin(struct store *store, enum store_call call, int64_t deadline,
 {
 	int64_t now = clock_mono_ms();
 
+	lock_blocking();
 	*ret = (struct store_call_state){call, now, deadline, true};
 	if (deadline <= now)
 		return err_set(err, ERR_TIMEOUT, "no time left");
@@ -32,7 +33,6 @@ store_call_begin(struct store *store, enum store_call call, int64_t deadline,
 		return err_set(err, ERR_STATE,
 		    "%s: failed before, tried again soon",
 		    store->backend->class->name);
-	lock_blocking();
 	return 0;
 }
 
@@ -440,12 +440,12 @@ open_backend(const struct store_options *options, const struct store_url *url,
 	case STORE_MEMORY:
 		return store_open_memory(options, url, ret, err);
 	case STORE_LMDB:
-		break;
+		return store_open_lmdb(options, url, ret, err);
 	case STORE_REDIS:
 	case STORE_REDIS_UNIX:
 		return store_open_redis(options, url, ret, err);
 	}
-	return err_set(err, ERR_STATE, "not built yet");
+	return err_set(err, ERR_SYNTAX, "store.url: of no known kind");
 }
 
 int

@@ -281,6 +281,7 @@ carry_out(const struct store_write *write, struct step *step, int64_t now)
 	if (write->verb == STORE_ADD) {
 		e->counts.v[0] = add(e->counts.v[0], write->add.v[0]);
 		e->counts.v[1] = add(e->counts.v[1], write->add.v[1]);
+		e->alive = e->counts.v[0] || e->counts.v[1];
 		return;
 	}
 	free(e->value);
