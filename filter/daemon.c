@@ -59,6 +59,8 @@ open_parts(
 		rc = open_refs(daemon, err);
 	if (rc == 0)
 		rc = dns_open(&settings->dns, &daemon->dns, err);
+	if (rc == 0)
+		scan_lists_start(&daemon->snapshot->scan.lists, daemon->dns);
 	if (rc == 0 &&
 	    (rc = scan_slots_new(0, settings->waiting, &daemon->slots)))
 		err_set(err, rc, "out of memory");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "filter/base/clock.h"
+#include "filter/base/log.h"
 #include "filter/scan/slots.h"
 #include "scorers/scorer.h"
 
@@ -48,9 +49,33 @@ bind_scorer(
 	return rc;
 }
 
+/* Where a configured symbol goes, and to whom it is said that it cannot. */
+struct more {
+	struct rule_set *rules;
+	settings_report_fn *report;
+	void *arg;
+};
+
+static int
+bind_more(void *arg, const struct symbol_def *d, const void *state)
+{
+	struct more *more = arg;
+	struct rule_extern e = {d->name, d->describe, d->score_milli, d->value,
+	    state, d->cost, false};
+	struct err err;
+	int rc = rule_bind_symbol(more->rules, &e);
+
+	if (rc == ERR_STATE) {
+		err_set(&err, rc,
+		    "lists: symbol %s is there already, of a scorer", d->name);
+		more->report(more->arg, false, err.text);
+	}
+	return rc;
+}
+
 static int
 open_scorers(struct engine *engine, const struct settings *settings,
-    settings_report_fn *report, void *arg)
+    const struct scan_config *config, settings_report_fn *report, void *arg)
 {
 	int rc = 0;
 
@@ -67,6 +92,11 @@ open_scorers(struct engine *engine, const struct settings *settings,
 			return ERR_NOMEM;
 		}
 	}
+	/* Configured names come after all fixed ones, which cannot give way. */
+	struct more more = {engine->rules, report, arg};
+	for (size_t i = 0; rc == 0 && i < engine->n; i++)
+		if (scorers[i]->more)
+			rc = scorers[i]->more(config, bind_more, &more);
 	return rc;
 }
 
@@ -127,8 +157,8 @@ report_rules(
 }
 
 struct engine *
-engine_open(struct settings *settings, const struct settings_source *source,
-    settings_report_fn *report, void *arg)
+engine_open(struct settings *settings, const struct scan_config *config,
+    const struct settings_source *source, settings_report_fn *report, void *arg)
 {
 	struct engine *engine = calloc(1, sizeof *engine);
 	struct rule_options options = {
@@ -142,7 +172,7 @@ engine_open(struct settings *settings, const struct settings_source *source,
 	engine->states = calloc(engine->n, sizeof *engine->states);
 	engine->rules = rule_set_new(&options);
 	if (engine->states && engine->rules)
-		rc = open_scorers(engine, settings, report, arg);
+		rc = open_scorers(engine, settings, config, report, arg);
 	if (rc == 0 && !source->no_rules)
 		rc = read_rules(engine, settings, source, report, arg);
 	if (rc == 0 && (rc = rule_set_finish(engine->rules, &err)))
@@ -225,6 +255,19 @@ sort_hits(struct arena *arena, const struct symbol_hits *hits,
 	return true;
 }
 
+/* Lists that this message found out about; the next ones just go without. */
+static void
+say_news(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->list_news.n; i++) {
+		const struct list_news *news = &scan->list_news.v[i];
+		log_warn("list=%.*s state=off cause=%s, going on without for"
+			 " %lld s",
+		    SPAN_ARG(news->list->name), dnslist_event_name(news->cause),
+		    (long long)(news->off_ms / 1000));
+	}
+}
+
 bool
 examine_run(const struct engine *engine, struct scan *scan,
     const struct examine_options *options, struct examination *ret)
@@ -252,7 +295,9 @@ examine_run(const struct engine *engine, struct scan *scan,
 	if (message_lacks(scan->message) & MESSAGE_LACK_TEXT)
 		scan_degrade(scan, "size");
 	ret->score_milli = rule_run_score(scan->run);
-	ret->dns_ms = dns_batch_waited_ms(scan->dns);
+	say_news(scan);
+	ret->dns_ms =
+	    dns_batch_waited_ms(scan->dns) + scan_lists_waited_ms(scan);
 	ret->rules_ms = clock_mono_ms() - started - ret->dns_ms;
 	return sort_hits(scan->arena, rule_run_hits(scan->run), &ret->hits) &&
 	       !arena_failed(scan->arena);

@@ -8,8 +8,8 @@
 /* Opens all scorers and reads the rules; problems are reported. NULL only
  * for want of memory or when `ret_errors` counts errors that refuse a start. */
 struct engine *engine_open(struct settings *settings,
-    const struct settings_source *source, settings_report_fn *report,
-    void *arg);
+    const struct scan_config *config, const struct settings_source *source,
+    settings_report_fn *report, void *arg);
 void engine_close(struct engine *engine);
 const struct rule_set *engine_rules(const struct engine *engine);
 

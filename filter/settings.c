@@ -6,6 +6,7 @@
 
 #include "filter/base/file.h"
 #include "filter/mail/domain.h"
+#include "filter/settings_internal.h"
 #include "filter/store/store_url.h"
 #include "scorers/scorer.h"
 
@@ -51,8 +52,8 @@ settings_scorer(const struct settings *settings, const struct option *options)
 	return NULL;
 }
 
-static void
-fail_at(struct settings *settings, const struct option_value *value,
+void
+settings_fail_at(struct settings *settings, const struct option_value *value,
     const char *what, struct span item)
 {
 	struct conf_where where = {"default", 0, 0};
@@ -117,8 +118,8 @@ fill_nets(struct settings *settings, const struct option_value *value,
 			value->items[i], &nets[direction->n_internal]) == 0)
 			direction->n_internal++;
 		else
-			fail_at(settings, value, "no address or network",
-			    value->items[i]);
+			settings_fail_at(settings, value,
+			    "no address or network", value->items[i]);
 }
 
 /* The forms that libmilter knows; whether it can be had shows at the start. */
@@ -150,7 +151,7 @@ fill_milter(struct settings *settings, struct scan_config *scan)
 
 	settings->socket = section_text(milter, "socket");
 	if (!is_socket(settings->socket))
-		fail_at(settings, section_get(milter, "socket"),
+		settings_fail_at(settings, section_get(milter, "socket"),
 		    "no unix:PATH, inet:PORT@HOST, inet6:PORT@HOST or fd:N",
 		    settings->socket);
 	settings->socket_mode = (unsigned)section_number(milter, "socket_mode");
@@ -160,7 +161,8 @@ fill_milter(struct settings *settings, struct scan_config *scan)
 	settings->authserv_id = id->text.len ? id->text : host_name(arena);
 	if (domain_normalise(
 		settings->authserv_id, arena, &settings->authserv_id))
-		fail_at(settings, id, "no host name", settings->authserv_id);
+		settings_fail_at(
+		    settings, id, "no host name", settings->authserv_id);
 	scan->authserv_id = settings->authserv_id;
 
 	const struct option_value *names = section_get(milter, "originating");
@@ -180,8 +182,8 @@ check_nameservers(struct settings *settings, const struct option_value *value)
 		if (ip_parse(addr, &ip) ||
 		    (port.p && span_to_u64(port, &number)) || number == 0 ||
 		    number > 65535)
-			fail_at(settings, value, "no ADDRESS or ADDRESS@PORT",
-			    value->items[i]);
+			settings_fail_at(settings, value,
+			    "no ADDRESS or ADDRESS@PORT", value->items[i]);
 	}
 }
 
@@ -273,7 +275,8 @@ add_recipient_file(struct settings *settings, const struct option_value *value,
 	char *name = arena_cstr(arena, path);
 
 	if (!name || file_read(name, RECIPIENTS_FILE_MAX, arena, &text, &err)) {
-		fail_at(settings, value, name ? err.text : "no memory", path);
+		settings_fail_at(
+		    settings, value, name ? err.text : "no memory", path);
 		return;
 	}
 	while (span_line(&text, &line)) {
@@ -303,7 +306,7 @@ fill_recipients(struct settings *settings, const struct option_value *value,
 			add_recipient_file(
 			    settings, value, span_skip(item, 5), policy);
 		} else {
-			fail_at(settings, value,
+			settings_fail_at(settings, value,
 			    "a file cannot stand beside other entries", item);
 		}
 	}
@@ -407,7 +410,7 @@ fill_failures(struct settings *settings)
 		struct failure_rule *rule = &rules[settings->n_failures];
 		if (colon == SPAN_NPOS || colon == 0 ||
 		    failure_word(span_skip(item, colon + 1), &rule->action)) {
-			fail_at(settings, list,
+			settings_fail_at(settings, list,
 			    "expected NAME:accept, NAME:tag or NAME:tempfail,"
 			    " not",
 			    item);
@@ -440,7 +443,7 @@ fill_store(struct settings *settings, struct scan_config *scan)
 	    .readers = settings->sessions,
 	};
 	if (store_url_parse(settings->store.url, &url, &err))
-		fail_at(settings, section_get(store, "url"), err.text,
+		settings_fail_at(settings, section_get(store, "url"), err.text,
 		    settings->store.url);
 	scan->store_ms = settings->store.timeout_ms;
 	scan->bayes = (struct bayes_config){
@@ -476,6 +479,7 @@ settings_fill(struct settings *settings, struct scan_config *scan)
 	    section_of(settings, SETTINGS_AUTH), "dmarc");
 	fill_store(settings, scan);
 	fill_log(settings);
+	settings_fill_lists(settings, scan);
 	if (arena_failed(settings->conf->arena))
 		return ERR_NOMEM;
 	return settings->conf->errors.n ? ERR_SYNTAX : 0;
@@ -529,8 +533,8 @@ settings_read(struct settings *settings, struct scan_config *scan)
 		struct settings_group *group = &settings->groups[i];
 		group->kind = kinds[i];
 		int rc = option_read(conf, kinds[i],
-		    kinds[i]->titled ? fixed_policies : NULL, &group->sections,
-		    &group->n);
+		    i == SETTINGS_POLICY ? fixed_policies : NULL,
+		    &group->sections, &group->n);
 		if (rc == ERR_NOMEM)
 			return rc;
 	}

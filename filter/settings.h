@@ -146,6 +146,8 @@ enum settings_kind {
 	SETTINGS_LOG,
 	SETTINGS_STORE,
 	SETTINGS_LEARN,
+	SETTINGS_LISTS_ALL, /* `lists { }` without a title */
+	SETTINGS_LISTS,
 	SETTINGS_KINDS,
 };
 extern const struct option_section *const settings_kinds[SETTINGS_KINDS];

@@ -1,5 +1,7 @@
 #include "filter/settings.h"
 
+#include "filter/settings_internal.h"
+
 /*
  * The options of daemon and command: the only place where a name, a default
  * and a range stand. assay.conf(5) is checked against these tables by
@@ -193,4 +195,6 @@ const struct option_section *const settings_kinds[SETTINGS_KINDS] = {
     [SETTINGS_LOG] = &log_kind,
     [SETTINGS_STORE] = &store_kind,
     [SETTINGS_LEARN] = &learn_kind,
+    [SETTINGS_LISTS_ALL] = &settings_lists_all_kind,
+    [SETTINGS_LISTS] = &settings_lists_kind,
 };

@@ -27,7 +27,13 @@ report_conf(const struct conf *conf, settings_report_fn *report, void *arg)
 static void
 read_sources(struct conf *conf, const struct settings_source *source)
 {
+	/* What lists there are, for the site's files to use or to change. */
 	int rc = conf_read(conf,
+	    settings_in_build_tree() ? ASSAY_SRCDIR "/conf/lists.conf"
+				     : ASSAY_DATADIR "/lists.conf",
+	    false);
+
+	rc |= conf_read(conf,
 	    source->path ? source->path : ASSAY_CONFDIR "/assay.conf",
 	    source->path != NULL);
 
@@ -83,8 +89,8 @@ snapshot_load(
 	if (rc == ERR_NOMEM)
 		report(arg, false, "out of memory");
 	if (rc == 0)
-		snapshot->engine =
-		    engine_open(&snapshot->settings, source, report, arg);
+		snapshot->engine = engine_open(
+		    &snapshot->settings, &snapshot->scan, source, report, arg);
 	if (!snapshot->engine) {
 		snapshot_unref(snapshot);
 		return NULL;

@@ -28,6 +28,12 @@ struct eval_def {
 	enum rule_cost cost;
 };
 
+/* Gives one more symbol, with a state of its own, to the rule set. The texts
+ * and the state live as long as the configuration. 0 or ERR_*, and then the
+ * scorer returns it. */
+typedef int scorer_add_fn(
+    void *arg, const struct symbol_def *def, const void *state);
+
 struct scorer {
 	const char *name;
 	const char *help;
@@ -39,6 +45,9 @@ struct scorer {
 	int (*open)(
 	    const struct section *section, void **ret_state, struct err *err);
 	void (*close)(void *state);
+	/* Symbols that the configuration makes; may be NULL. */
+	int (*more)(
+	    const struct scan_config *config, scorer_add_fn *add, void *arg);
 	/* Early at each stage: dns_want(). Never waits. May be NULL. */
 	void (*want)(
 	    const void *state, struct scan *scan, enum scan_stage stage);

@@ -247,8 +247,10 @@ static void
 collect_titles(const struct conf *conf, const struct option_section *kind,
     const char *const *always, struct titles *titles)
 {
-	add_title(
-	    conf->arena, titles, kind->titled ? SPAN("default") : SPAN(""));
+	if (!kind->titled)
+		add_title(conf->arena, titles, SPAN(""));
+	else if (always)
+		add_title(conf->arena, titles, SPAN("default"));
 	for (; always && *always; always++)
 		if (!has_title(titles, titles->n, span_of(*always)))
 			add_title(conf->arena, titles, span_of(*always));

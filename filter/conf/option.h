@@ -74,9 +74,9 @@ struct section {
 /*
  * Types the sections of one kind. Unknown keys and bad values are added to
  * conf->errors with the nearest known name; such an option keeps its default.
- * Untitled kinds always give one section; titled ones give what the file has,
- * with the title "default" always there as the first, and the titles of
- * `always` (NULL-ended, or NULL) after it.
+ * Untitled kinds always give one section; titled ones give what the file has.
+ * With `always` (NULL-ended) the title "default" is there in any case as the
+ * first, and those of `always` after it.
  *
  * Returns 0, the code of the first error added (the sections are there
  * nonetheless), or ERR_NOMEM. Memory: the tree's.

@@ -228,20 +228,35 @@ dns_want(struct dns_batch *batch, struct span name, enum dns_type type)
 		(void)want(batch, span_make(folded, len), type);
 }
 
-static void
-wait_for(struct dns_batch *batch, struct dns_query *query)
+/* When the batch's time is up; 0 when it is. */
+static int64_t
+batch_deadline(const struct dns_batch *batch)
 {
 	int64_t left_us = batch->total_us - batch->waited_us;
+	int64_t until;
 
-	if (batch->no_wait || left_us <= 0)
+	if (left_us <= 0)
+		return 0;
+	if (__builtin_add_overflow(clock_mono_us(), left_us, &until))
+		until = CLOCK_NEVER;
+	return until / 1000 + 1;
+}
+
+static bool
+is_done(const struct dns_query *query)
+{
+	return atomic_load_explicit(&query->done, memory_order_acquire);
+}
+
+static void
+wait_for(struct dns_batch *batch, struct dns_query *query, int64_t until)
+{
+	if (batch->no_wait || clock_left(until) == 0)
 		return;
 	if (batch->before)
 		batch->before(batch->arg);
 	int64_t start = clock_mono_us();
-	int64_t until;
-	if (__builtin_add_overflow(start, left_us, &until))
-		until = CLOCK_NEVER;
-	query_wait(query, until / 1000 + 1);
+	query_wait(query, until);
 	int64_t end = clock_mono_us();
 	batch->waited_us += end - start;
 	batch->now_ms = end / 1000;
@@ -255,10 +270,7 @@ settle(struct dns_batch *batch, struct ask *ask)
 {
 	struct dns_query *q = ask->query;
 
-	if (q && !atomic_load_explicit(&q->done, memory_order_acquire))
-		wait_for(batch, q);
-	if (q && atomic_load_explicit(&q->done, memory_order_acquire) &&
-	    q->answer) {
+	if (q && is_done(q) && q->answer) {
 		ask->answer = q->answer;
 		answer_ref(ask->answer);
 	}
@@ -268,8 +280,26 @@ settle(struct dns_batch *batch, struct ask *ask)
 	ask->query = NULL;
 }
 
-const struct dns_answer *
-dns_get(struct dns_batch *batch, struct span name, enum dns_type type)
+/* The answer of a question that has one or can have none any more. */
+static const struct dns_answer *
+answer_of(struct dns_batch *batch, struct ask *ask)
+{
+	struct dns_question *question =
+	    &batch->questions.v[ask - batch->asks.v];
+
+	if (question->answer)
+		return question->answer;
+	if (!ask->answer)
+		settle(batch, ask);
+	question->answer = &ask->answer->pub;
+	if (batch->dns && question->answer->status == DNS_TIMEOUT)
+		batch->timed_out = true;
+	return question->answer;
+}
+
+static const struct dns_answer *
+get(struct dns_batch *batch, struct span name, enum dns_type type,
+    const int64_t *deadline)
 {
 	char folded[NAME_FOLDED_MAX];
 
@@ -283,14 +313,23 @@ dns_get(struct dns_batch *batch, struct span name, enum dns_type type)
 		batch->timed_out = true;
 		return &batch->timeout.pub;
 	}
-	struct dns_question *question =
-	    &batch->questions.v[ask - batch->asks.v];
-	if (!question->answer) {
-		if (!ask->answer)
-			settle(batch, ask);
-		question->answer = &ask->answer->pub;
-		if (batch->dns && question->answer->status == DNS_TIMEOUT)
-			batch->timed_out = true;
-	}
-	return question->answer;
+	if (ask->query && !is_done(ask->query))
+		wait_for(batch, ask->query,
+		    deadline ? *deadline : batch_deadline(batch));
+	if (deadline && ask->query && !is_done(ask->query))
+		return NULL;
+	return answer_of(batch, ask);
+}
+
+const struct dns_answer *
+dns_get(struct dns_batch *batch, struct span name, enum dns_type type)
+{
+	return get(batch, name, type, NULL);
+}
+
+const struct dns_answer *
+dns_get_by(struct dns_batch *batch, struct span name, enum dns_type type,
+    int64_t deadline)
+{
+	return get(batch, name, type, &deadline);
 }

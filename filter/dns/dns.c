@@ -5,6 +5,7 @@
 
 #include "filter/base/clock.h"
 #include "filter/dns/cache.h"
+#include "filter/dns/dnslist.h"
 #include "filter/dns/resolver.h"
 
 /*
@@ -29,6 +30,7 @@ struct dns {
 	size_t in_flight;
 	struct dns_query *buckets[BUCKETS];
 	_Atomic uint64_t timeouts, servfails;
+	struct dnslist_table lists;
 };
 
 int
@@ -48,6 +50,7 @@ dns_open_on(struct resolver *resolver, const struct dns_options *options,
 	dns->timeout_ms =
 	    options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
 	lock_init(&dns->lock, LOCK_DNS);
+	dnslist_table_init(&dns->lists);
 	*ret = dns;
 	return 0;
 }
@@ -71,6 +74,7 @@ dns_close(struct dns *dns)
 	dns->resolver->close(dns->resolver);
 	assert(dns->in_flight == 0);
 	cache_free(dns->cache);
+	dnslist_table_done(&dns->lists);
 	lock_done(&dns->lock);
 	free(dns);
 }
@@ -88,6 +92,12 @@ dns_counts(struct dns *dns, struct dns_counts *ret)
 	    .servfails = atomic_load(&dns->servfails),
 	    .entries = cache.entries,
 	};
+}
+
+struct dnslist_table *
+dns_lists(struct dns *dns)
+{
+	return &dns->lists;
 }
 
 /* --- a question under way ------------------------------------------------------- */

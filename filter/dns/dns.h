@@ -104,6 +104,14 @@ void dns_want(struct dns_batch *batch, struct span name, enum dns_type type);
 const struct dns_answer *dns_get(
     struct dns_batch *batch, struct span name, enum dns_type type);
 
+/*
+ * The same with a deadline of the caller's (clock_mono_ms) instead of the
+ * batch's time: for questions that must not take it from others. NULL when
+ * there is no answer by then: the question stays open, ask again later.
+ */
+const struct dns_answer *dns_get_by(struct dns_batch *batch, struct span name,
+    enum dns_type type, int64_t deadline);
+
 /* Every question of the batch once, in the order first asked. */
 struct dns_question {
 	struct span name; /* lower case, no final dot */

@@ -5,6 +5,8 @@ filter_dns_libdns_a_SOURCES = \
 	filter/dns/cache.c filter/dns/cache.h \
 	filter/dns/dns.c filter/dns/dns.h \
 	filter/dns/dns_unbound.c \
+	filter/dns/dnslist.c filter/dns/dnslist.h \
+	filter/dns/dnslist_health.c \
 	filter/dns/dns_zone.c \
 	filter/dns/draft.c filter/dns/draft.h \
 	filter/dns/name.c filter/dns/name.h \

@@ -5,6 +5,8 @@ filter_scan_libscan_a_SOURCES = \
 	filter/scan/scan.c \
 	filter/scan/scan.h \
 	filter/scan/scan_reputation.c \
+	filter/scan/scan_list.c \
+	filter/scan/scan_list.h \
 	filter/scan/scan_store.c \
 	filter/scan/slots.c \
 	filter/scan/slots.h

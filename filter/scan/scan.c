@@ -6,6 +6,7 @@
 #include "filter/base/clock.h"
 #include "filter/base/lock.h"
 #include "filter/mail/domain.h"
+#include "filter/scan/scan_list.h"
 #include "filter/scan/slots.h"
 
 /*
@@ -22,8 +23,11 @@
 static void
 yield_waiting(struct scan *scan)
 {
-	if (scan->slots && scan_slots_crowded(scan->slots))
-		dns_batch_no_wait(scan->dns);
+	if (!scan->slots || !scan_slots_crowded(scan->slots))
+		return;
+	dns_batch_no_wait(scan->dns);
+	if (scan->lists)
+		dns_batch_no_wait(scan->lists->dns);
 }
 
 static void
@@ -75,6 +79,10 @@ scan_new(struct arena *arena, const struct scan_config *config,
 	if (!scan->dns || !scan->hashes)
 		return NULL;
 	dns_batch_on_wait(scan->dns, before_wait, after_wait, scan);
+	scan->lists = scan_lists_new(scan, dns);
+	if (scan->lists)
+		dns_batch_on_wait(
+		    scan->lists->dns, before_wait, after_wait, scan);
 	return scan;
 }
 
@@ -177,6 +185,7 @@ scan_stage(struct scan *scan, enum scan_stage stage)
 		at_mail(scan);
 	else if (stage == SCAN_EOH)
 		at_end_of_headers(scan);
+	scan_lists_stage(scan, stage);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "filter/base/span.h"
 #include "filter/base/vec.h"
 #include "filter/dns/dns.h"
+#include "filter/dns/dnslist.h"
 #include "filter/learn/bayes.h"
 #include "filter/learn/repute.h"
 #include "filter/mail/message.h"
@@ -47,6 +48,15 @@ struct envelope {
 	bool smtputf8;
 };
 
+/* The DNS lists in use. */
+struct scan_lists {
+	const struct dnslist *v;
+	size_t n;
+	unsigned domains_max;    /* of one message, asked of each list */
+	const struct span *skip; /* never asked, nor what is below */
+	size_t n_skip;
+};
+
 /* Settings that facts need; part of the immutable snapshot. */
 struct scan_config {
 	struct span authserv_id; /* also %{r} of SPF */
@@ -57,6 +67,7 @@ struct scan_config {
 	bool network;       /* false: --local, nobody is authenticated */
 	int64_t store_ms;   /* store.timeout: for one message, all in all */
 	struct bayes_config bayes;
+	struct scan_lists lists;
 };
 
 enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
@@ -90,6 +101,26 @@ struct repute_facts {
 	struct repute_result repute;
 };
 
+/* What was listed, and the answer that said so. */
+struct list_hit {
+	unsigned symbol; /* index in the list */
+	struct span key; /* the address or domain */
+	uint8_t answer[4];
+};
+
+struct list_facts {
+	enum fact_state state; /* OFF: nothing to ask; LATER: not all known */
+	struct list_hits VEC(struct list_hit) hits;
+};
+
+/* A list that this message found out about, for the log. */
+struct list_news {
+	const struct dnslist *list;
+	enum dnslist_event cause;
+	int64_t off_ms;
+};
+struct list_news_list VEC(struct list_news);
+
 struct degraded_list VEC(const char *);
 
 struct scan {
@@ -120,6 +151,8 @@ struct scan {
 	struct scan_dmarc_facts *dmarc;
 	struct learn_facts *learned;
 	struct repute_facts *reputation;
+	struct scan_list_runs *lists; /* NULL: none in use */
+	struct list_news_list list_news;
 };
 
 /*
@@ -144,6 +177,18 @@ const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
 /* These ask the store, for store_ms at most in all. */
 const struct learn_facts *scan_learned(struct scan *scan);
 const struct repute_facts *scan_reputation(struct scan *scan);
+
+/* `list` is an index of config->lists. Waits for it until timeout_ms after it
+ * was asked: about the client at SCAN_MAIL, about links at SCAN_EOM. */
+const struct list_facts *scan_list(struct scan *scan, unsigned list);
+/* The first hit of a list that means the symbol, or NULL; asks scan_list(). */
+const struct list_hit *scan_listed(
+    struct scan *scan, const struct dnslist_symbol *symbol);
+/* Milliseconds spent waiting for lists. */
+int64_t scan_lists_waited_ms(const struct scan *scan);
+/* Asks the test points of all lists, so that the first message finds their
+ * answers in the cache. Never waits. */
+void scan_lists_start(const struct scan_lists *lists, struct dns *dns);
 
 /* Around a call to the store: the deadline for it; and its result (0 or ERR_*),
  * which becomes degraded= where it failed. */

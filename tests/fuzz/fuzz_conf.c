@@ -155,13 +155,15 @@ check_value(const struct option_value *value)
 static void
 check_types(struct conf *conf)
 {
+	/* A titled kind has its "default" even so. */
+	static const char *const none[] = {NULL};
 	struct section *sections;
 	size_t n;
 
 	option_check_names(conf, kinds, 3);
 	for (unsigned k = 0; k < 3; k++) {
 		size_t before = conf->errors.n;
-		int rc = option_read(conf, kinds[k], NULL, &sections, &n);
+		int rc = option_read(conf, kinds[k], none, &sections, &n);
 		MUST((rc == 0) == (conf->errors.n == before) ||
 		     before > CONF_ERRORS_MAX);
 		if (rc == ERR_NOMEM)
