@@ -16,7 +16,8 @@ struct bayes_config {
 	    min_ham; /* trained messages before it says anything */
 };
 
-#define BAYES_CLUES 12 /* shown as the reason */
+#define BAYES_CLUES 12               /* shown as the reason */
+#define BAYES_CORPUS SPAN("trained") /* name of the STORE_CORPUS pair */
 
 struct bayes_clue {
 	struct span token;
@@ -36,6 +37,18 @@ struct bayes_result {
 int bayes_judge(struct store *store, const struct bayes_config *config,
     struct message *m, int64_t now, int64_t deadline, struct arena *arena,
     struct bayes_result *ret, struct err *err) MUST_USE;
+
+/*
+ * The same in its steps, for whom the time for the store must not be spent on
+ * reading the message: the totals (where `trained` is false that is all), then
+ * the counts of what token_read() gave, in one call.
+ */
+int bayes_begin(struct store *store, const struct bayes_config *config,
+    int64_t now, int64_t deadline, struct bayes_result *ret,
+    struct err *err) MUST_USE;
+int bayes_end(struct store *store, const struct token_list *tokens, int64_t now,
+    int64_t deadline, struct arena *arena, struct bayes_result *result,
+    struct err *err) MUST_USE;
 
 enum bayes_change {
 	BAYES_LEARNED,   /* counted */
