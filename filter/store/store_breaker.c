@@ -69,7 +69,7 @@ leave_failed(struct breaker *breaker, bool silent, int64_t begun, int64_t now)
 		return;
 	if (breaker->state == BREAKER_TRIAL ||
 	    breaker->failures >= BREAKER_FAILURES ||
-	    (silent && breaker->last_good < begun))
+	    (silent && breaker->last_good <= begun))
 		open_for(breaker, now);
 }
 

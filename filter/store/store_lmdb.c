@@ -1,21 +1,17 @@
-#include <assert.h>
+#include "filter/store/store_lmdb.h"
+
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
 
 #include "filter/base/clock.h"
-#include "filter/base/lock.h"
 #include "filter/base/unconst.h"
-#include "filter/store/store_lmdb_file.h"
 
 /*
  * The embedded store: one LMDB environment with one tree. Reads take no lock
- * of LMDB's and see a snapshot; one writer at a time, each call one
- * transaction, synced at its end. What has ended stays until the sweep finds
- * it.
+ * of LMDB's and see a snapshot; writing is store_lmdb_write.c's.
  *
- * An entry is 8 bytes of expiry and then either two counts of 8 bytes or the
- * value, numbers little-endian. The key "\0format" holds the version of this.
+ * The key "\0format" holds the version of what an entry is.
  *
  * Sessions outlive threads, so reading transactions belong to calls, not to
  * threads (MDB_NOTLS). They are kept and renewed, since a new one costs a lock
@@ -28,32 +24,9 @@
 #	define MAP_BYTES ((size_t)1 << 30)
 #endif
 #define READERS_MORE 64 /* commands beside us */
-#define COUNTS_SIZE 24  /* expiry and two counts */
-#define EXPIRES_SIZE 8
-#define SWEEP_LOOK 10000 /* entries that one piece looks at */
-#define SWEEP_REMOVE 512 /* and removes */
-#define EACH_LOOK 256    /* entries between looks at the clock */
+#define EACH_LOOK 256   /* entries between looks at the clock */
 #define FORMAT_KEY SPAN("\0format")
 #define FORMAT SPAN("assay store 1")
-
-struct store_lmdb {
-	struct store_backend backend; /* first */
-	MDB_env *env;
-	MDB_dbi dbi;
-	struct lock lock; /* of the readers that wait for their next use */
-	MDB_txn **readers;
-	size_t n_readers, readers_max;
-	/* Where the sweep goes on; the store thread's own. */
-	char sweep_key[STORE_KEY_MAX];
-	size_t sweep_len;
-	char path[PATH_MAX];
-};
-
-static struct store_lmdb *
-lmdb_of(struct store_backend *backend)
-{
-	return (struct store_lmdb *)(void *)backend;
-}
 
 /* --- errors, numbers, spans -------------------------------------------------------- */
 
@@ -81,8 +54,8 @@ code_of(int rc)
 	}
 }
 
-static int
-failed(const struct store_lmdb *lmdb, int rc, struct err *err)
+int
+lmdb_failed(const struct store_lmdb *lmdb, int rc, struct err *err)
 {
 	/* LMDB's own texts are constants; errno's it would ask of strerror. */
 	if (rc < 0)
@@ -94,8 +67,8 @@ failed(const struct store_lmdb *lmdb, int rc, struct err *err)
 	return code_of(rc);
 }
 
-static int
-damaged(const struct store_lmdb *lmdb, struct err *err)
+int
+lmdb_damaged(const struct store_lmdb *lmdb, struct err *err)
 {
 	return err_set(
 	    err, ERR_INVALID, "%s: an entry of the wrong size", lmdb->path);
@@ -113,35 +86,10 @@ to_span(const MDB_val *val)
 	return span_make(val->mv_data, val->mv_size);
 }
 
-static int64_t
-load64(const char *p)
-{
-	uint64_t x = 0;
-
-	for (unsigned i = 8; i-- > 0;)
-		x = x << 8 | (uint8_t)p[i];
-	return (int64_t)x;
-}
-
-static void
-save64(char *p, int64_t value)
-{
-	uint64_t x = (uint64_t)value;
-
-	for (unsigned i = 0; i < 8; i++, x >>= 8)
-		p[i] = (char)(x & 0xff);
-}
-
-static bool
-has_ended(int64_t expires, int64_t now)
-{
-	return expires && expires <= now;
-}
-
 /* --- readers ----------------------------------------------------------------------- */
 
-static int
-take_reader(struct store_lmdb *lmdb, MDB_txn **ret, struct err *err)
+int
+lmdb_take_reader(struct store_lmdb *lmdb, MDB_txn **ret, struct err *err)
 {
 	MDB_txn *txn = NULL;
 
@@ -157,11 +105,11 @@ take_reader(struct store_lmdb *lmdb, MDB_txn **ret, struct err *err)
 	}
 	if (txn)
 		mdb_txn_abort(txn);
-	return failed(lmdb, rc, err);
+	return lmdb_failed(lmdb, rc, err);
 }
 
-static void
-give_reader(struct store_lmdb *lmdb, MDB_txn *txn)
+void
+lmdb_give_reader(struct store_lmdb *lmdb, MDB_txn *txn)
 {
 	bool kept = false;
 
@@ -189,9 +137,9 @@ read_counts(const struct store_lmdb *lmdb, MDB_txn *txn, struct span key,
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc)
-		return failed(lmdb, rc, err);
+		return lmdb_failed(lmdb, rc, err);
 	if (v.mv_size != COUNTS_SIZE)
-		return damaged(lmdb, err);
+		return lmdb_damaged(lmdb, err);
 	const char *p = v.mv_data;
 	if (!has_ended(load64(p), now))
 		*ret = (struct store_counts){{load64(p + 8), load64(p + 16)}};
@@ -204,20 +152,19 @@ lmdb_get(struct store_backend *backend, const struct span *keys, size_t n,
 {
 	struct store_lmdb *lmdb = lmdb_of(backend);
 	MDB_txn *txn;
-	int rc = take_reader(lmdb, &txn, err);
+	int rc = lmdb_take_reader(lmdb, &txn, err);
 
 	(void)deadline; /* memory's pace */
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = read_counts(lmdb, txn, keys[i], now, &ret[i], err);
-	give_reader(lmdb, txn);
+	lmdb_give_reader(lmdb, txn);
 	return rc;
 }
 
-/* The value of a key; p NULL when there is none. It lives in the map. */
-static int
-read_value(const struct store_lmdb *lmdb, MDB_txn *txn, struct span key,
+int
+lmdb_read_value(const struct store_lmdb *lmdb, MDB_txn *txn, struct span key,
     int64_t now, struct span *ret, int64_t *ret_expires, struct err *err)
 {
 	MDB_val k = to_val(key), v;
@@ -228,9 +175,9 @@ read_value(const struct store_lmdb *lmdb, MDB_txn *txn, struct span key,
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc)
-		return failed(lmdb, rc, err);
+		return lmdb_failed(lmdb, rc, err);
 	if (v.mv_size < EXPIRES_SIZE)
-		return damaged(lmdb, err);
+		return lmdb_damaged(lmdb, err);
 	int64_t expires = load64(v.mv_data);
 	if (has_ended(expires, now))
 		return 0;
@@ -247,18 +194,18 @@ lmdb_get_value(struct store_backend *backend, struct span key, int64_t now,
 	struct span value;
 	int64_t expires;
 	MDB_txn *txn;
-	int rc = take_reader(lmdb, &txn, err);
+	int rc = lmdb_take_reader(lmdb, &txn, err);
 
 	(void)deadline;
 	if (rc)
 		return rc;
-	rc = read_value(lmdb, txn, key, now, &value, &expires, err);
+	rc = lmdb_read_value(lmdb, txn, key, now, &value, &expires, err);
 	if (rc == 0 && value.p) {
 		value = arena_span(arena, value);
 		if (!value.p)
 			rc = err_set(err, ERR_NOMEM, "out of memory");
 	}
-	give_reader(lmdb, txn);
+	lmdb_give_reader(lmdb, txn);
 	if (rc == 0)
 		*ret = value;
 	return rc;
@@ -284,7 +231,7 @@ walk_entry(const struct walk *walk, struct span key, struct span data,
 
 	if (data.len < EXPIRES_SIZE ||
 	    (walk->counts && data.len != COUNTS_SIZE)) {
-		*ret_rc = damaged(walk->lmdb, err);
+		*ret_rc = lmdb_damaged(walk->lmdb, err);
 		return false;
 	}
 	entry.expires = load64(data.p);
@@ -313,7 +260,7 @@ walk_all(const struct walk *walk, MDB_cursor *cursor, struct err *err)
 			return err_set(err, ERR_TIMEOUT, "no time left");
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
-	return rc == MDB_NOTFOUND ? 0 : failed(walk->lmdb, rc, err);
+	return rc == MDB_NOTFOUND ? 0 : lmdb_failed(walk->lmdb, rc, err);
 }
 
 static int
@@ -325,257 +272,19 @@ lmdb_each(struct store_backend *backend, struct span prefix, bool counts,
 	struct walk walk = {lmdb, prefix, counts, now, deadline, fn, arg};
 	MDB_cursor *cursor;
 	MDB_txn *txn;
-	int rc = take_reader(lmdb, &txn, err);
+	int rc = lmdb_take_reader(lmdb, &txn, err);
 
 	if (rc)
 		return rc;
 	rc = mdb_cursor_open(txn, lmdb->dbi, &cursor);
 	if (rc) {
-		rc = failed(lmdb, rc, err);
+		rc = lmdb_failed(lmdb, rc, err);
 	} else {
 		rc = walk_all(&walk, cursor, err);
 		mdb_cursor_close(cursor);
 	}
-	give_reader(lmdb, txn);
+	lmdb_give_reader(lmdb, txn);
 	return rc;
-}
-
-/* --- writing ----------------------------------------------------------------------- */
-
-static int64_t
-add(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
-	return sum;
-}
-
-/* The functions below return LMDB's codes. */
-
-static int
-remove_current(MDB_cursor *cursor, int found)
-{
-	return found == 0 ? mdb_cursor_del(cursor, 0) : 0;
-}
-
-static int
-put_add(MDB_cursor *cursor, const struct store_write *write, int64_t now)
-{
-	MDB_val k = to_val(write->key), v;
-	char data[COUNTS_SIZE];
-	int64_t expires = 0, a = 0, b = 0;
-	int found = mdb_cursor_get(cursor, &k, &v, MDB_SET);
-
-	if (found != 0 && found != MDB_NOTFOUND)
-		return found;
-	bool fits = found == 0 && v.mv_size == COUNTS_SIZE;
-	if (fits && !has_ended(load64(v.mv_data), now)) {
-		const char *p = v.mv_data;
-		expires = load64(p);
-		a = load64(p + 8);
-		b = load64(p + 16);
-	}
-	a = add(a, write->add.v[0]);
-	b = add(b, write->add.v[1]);
-	if (a == 0 && b == 0)
-		return remove_current(cursor, found);
-	save64(data, write->expires ? write->expires : expires);
-	save64(data + 8, a);
-	save64(data + 16, b);
-	k = to_val(write->key);
-	v = (MDB_val){.mv_size = sizeof data, .mv_data = data};
-	return mdb_cursor_put(cursor, &k, &v, fits ? MDB_CURRENT : 0);
-}
-
-static int
-put_value(MDB_cursor *cursor, const struct store_write *write, int64_t now)
-{
-	MDB_val k = to_val(write->key), v;
-	char data[EXPIRES_SIZE + STORE_VALUE_MAX];
-	int64_t expires = write->expires;
-	int found = mdb_cursor_get(cursor, &k, &v, MDB_SET);
-
-	if (found != 0 && found != MDB_NOTFOUND)
-		return found;
-	if (!write->value.p)
-		return remove_current(cursor, found);
-	if (!expires && found == 0 && v.mv_size >= EXPIRES_SIZE &&
-	    !has_ended(load64(v.mv_data), now))
-		expires = load64(v.mv_data);
-	save64(data, expires);
-	memcpy(data + EXPIRES_SIZE, write->value.p, write->value.len);
-	k = to_val(write->key);
-	v = (MDB_val){
-	    .mv_size = EXPIRES_SIZE + write->value.len, .mv_data = data};
-	return mdb_cursor_put(cursor, &k, &v, 0);
-}
-
-static int
-check_all(const struct store_lmdb *lmdb, MDB_txn *txn,
-    const struct store_write *writes, size_t n, int64_t now, struct err *err)
-{
-	struct span value;
-	int64_t expires;
-
-	for (size_t i = 0; i < n; i++) {
-		if (writes[i].verb != STORE_CHECK)
-			continue;
-		int rc = read_value(
-		    lmdb, txn, writes[i].key, now, &value, &expires, err);
-		if (rc)
-			return rc;
-		if (!value.p != !writes[i].value.p ||
-		    !span_eq(value, writes[i].value))
-			return err_set(err, ERR_STATE, STORE_CHECK_FAILED);
-	}
-	return 0;
-}
-
-static int
-write_all(const struct store_lmdb *lmdb, MDB_txn *txn,
-    const struct store_write *writes, size_t n, int64_t now, struct err *err)
-{
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(txn, lmdb->dbi, &cursor);
-
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		assert(writes[i].value.len <= STORE_VALUE_MAX);
-		if (writes[i].verb == STORE_ADD)
-			rc = put_add(cursor, &writes[i], now);
-		else if (writes[i].verb == STORE_PUT)
-			rc = put_value(cursor, &writes[i], now);
-	}
-	/* The transaction's end closes the cursor's memory with it. */
-	return rc ? failed(lmdb, rc, err) : 0;
-}
-
-static int
-lmdb_apply(struct store_backend *backend, const struct store_write *writes,
-    size_t n, int64_t now, int64_t deadline, struct err *err)
-{
-	struct store_lmdb *lmdb = lmdb_of(backend);
-	MDB_txn *txn;
-	int rc = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
-
-	(void)deadline; /* the disk's pace; nothing could be taken back */
-	if (rc)
-		return failed(lmdb, rc, err);
-	rc = check_all(lmdb, txn, writes, n, now, err);
-	if (!rc)
-		rc = write_all(lmdb, txn, writes, n, now, err);
-	if (rc) {
-		mdb_txn_abort(txn);
-		return rc;
-	}
-	rc = mdb_txn_commit(txn);
-	return rc ? failed(lmdb, rc, err) : 0;
-}
-
-/* --- the sweep --------------------------------------------------------------------- */
-
-/* Keys that have ended, as one piece of the sweep saw them. */
-struct ended {
-	size_t n;
-	size_t len[SWEEP_REMOVE];
-	char key[SWEEP_REMOVE][STORE_KEY_MAX];
-};
-
-static bool
-is_entry(struct span key, struct span data)
-{
-	return key.len && key.len <= STORE_KEY_MAX && key.p[0] != '\0' &&
-	       data.len >= EXPIRES_SIZE;
-}
-
-/* Looks from where the last piece ended; true when the end was not reached. */
-static bool
-look_for_ended(struct store_lmdb *lmdb, MDB_cursor *cursor, int64_t now,
-    struct ended *ended)
-{
-	MDB_val k = {.mv_size = lmdb->sweep_len, .mv_data = lmdb->sweep_key};
-	MDB_val v;
-	int rc = mdb_cursor_get(
-	    cursor, &k, &v, lmdb->sweep_len ? MDB_SET_RANGE : MDB_FIRST);
-
-	for (size_t i = 0; rc == 0; i++) {
-		struct span key = to_span(&k);
-		bool entry = is_entry(key, to_span(&v));
-		if (entry && (i >= SWEEP_LOOK || ended->n == SWEEP_REMOVE)) {
-			memcpy(lmdb->sweep_key, key.p, key.len);
-			lmdb->sweep_len = key.len;
-			return true;
-		}
-		if (entry && has_ended(load64(v.mv_data), now)) {
-			memcpy(ended->key[ended->n], key.p, key.len);
-			ended->len[ended->n++] = key.len;
-		}
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-	}
-	lmdb->sweep_len = 0;
-	return false;
-}
-
-static bool
-find_ended(struct store_lmdb *lmdb, int64_t now, struct ended *ended)
-{
-	MDB_cursor *cursor;
-	MDB_txn *txn;
-	bool more = false;
-
-	if (take_reader(lmdb, &txn, NULL) != 0)
-		return false;
-	if (mdb_cursor_open(txn, lmdb->dbi, &cursor) == 0) {
-		more = look_for_ended(lmdb, cursor, now, ended);
-		mdb_cursor_close(cursor);
-	}
-	give_reader(lmdb, txn);
-	return more;
-}
-
-/* Removes them, unless they live again. */
-static void
-remove_ended(struct store_lmdb *lmdb, int64_t now, const struct ended *ended)
-{
-	MDB_cursor *cursor;
-	MDB_txn *txn;
-
-	if (mdb_txn_begin(lmdb->env, NULL, 0, &txn) != 0)
-		return;
-	int rc = mdb_cursor_open(txn, lmdb->dbi, &cursor);
-	for (size_t i = 0; i < ended->n && rc == 0; i++) {
-		MDB_val k = to_val(span_make(ended->key[i], ended->len[i])), v;
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
-		if (rc == 0 && has_ended(load64(v.mv_data), now))
-			rc = mdb_cursor_del(cursor, 0);
-		else if (rc == MDB_NOTFOUND)
-			rc = 0;
-	}
-	if (rc)
-		mdb_txn_abort(txn);
-	else
-		rc = mdb_txn_commit(txn);
-	(void)rc; /* the next pass finds them again */
-}
-
-static bool
-lmdb_sweep(struct store_backend *backend, int64_t now)
-{
-	struct store_lmdb *lmdb = lmdb_of(backend);
-	struct ended *ended = malloc(sizeof *ended);
-	int dead;
-
-	if (!ended)
-		return false;
-	ended->n = 0;
-	bool more = find_ended(lmdb, now, ended);
-	if (ended->n)
-		remove_ended(lmdb, now, ended);
-	free(ended);
-	if (!more) /* readers of processes that were killed hold pages back */
-		(void)mdb_reader_check(lmdb->env, &dead);
-	return more;
 }
 
 /* --- opening and closing ------------------------------------------------------------- */
@@ -599,7 +308,7 @@ check_format(struct store_lmdb *lmdb, MDB_txn *txn, bool fresh, struct err *err)
 		    "%s: not a store of assay; it is left as it is",
 		    lmdb->path);
 	if (rc)
-		return failed(lmdb, rc, err);
+		return lmdb_failed(lmdb, rc, err);
 	if (!span_eq(to_span(&v), FORMAT))
 		return err_set(err, ERR_INVALID,
 		    "%s: of another version (%.*s, not %.*s); it is left as it"
@@ -618,14 +327,14 @@ open_tree(struct store_lmdb *lmdb, const struct store_options *options,
 	    lmdb->env, NULL, options->read_only ? MDB_RDONLY : 0, &txn);
 
 	if (rc)
-		return failed(lmdb, rc, err);
+		return lmdb_failed(lmdb, rc, err);
 	rc = check_format(lmdb, txn, !options->read_only, err);
 	if (rc) {
 		mdb_txn_abort(txn);
 		return rc;
 	}
 	rc = mdb_txn_commit(txn);
-	return rc ? failed(lmdb, rc, err) : 0;
+	return rc ? lmdb_failed(lmdb, rc, err) : 0;
 }
 
 static int
@@ -645,7 +354,7 @@ open_env(struct store_lmdb *lmdb, const struct store_options *options,
 		rc = mdb_env_open(
 		    lmdb->env, files->folder, flags, LMDB_DATA_MODE);
 	if (rc)
-		return failed(lmdb, rc, err);
+		return lmdb_failed(lmdb, rc, err);
 	mdb_filehandle_t fd;
 	if (mdb_env_get_fd(lmdb->env, &fd) == 0)
 		lmdb_files_settle(files, fd);

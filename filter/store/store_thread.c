@@ -127,7 +127,6 @@ store_thread_start(struct store *store, struct err *err)
 {
 	sigset_t all, old;
 
-	store->sweep_due = clock_deadline(SWEEP_MS);
 	beat(store);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
