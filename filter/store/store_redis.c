@@ -5,8 +5,8 @@
 #include "filter/base/clock.h"
 
 /*
- * The store in a Redis server (6.0 or later, or what speaks like it), for many
- * machines: reading. Writing is store_redis_apply.c's.
+ * The store in a Redis server (2.8 or later; 6.0 for users; or what speaks like
+ * it), for many machines: reading. Writing is store_redis_apply.c's.
  *
  * An entry is a hash under its whole key: "a" and "b" are counts, "v" a value,
  * "e" the second at which it ends, by which readers go; the server removes it

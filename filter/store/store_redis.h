@@ -106,7 +106,8 @@ int redis_name_open(const struct store_url *url, struct redis_name **ret,
 void redis_name_close(struct redis_name *name);
 /*
  * The addresses, best first, at least one. Waits for a first look-up until
- * `deadline`; later ones go on behind the back of old answers. ERR_STATE.
+ * `deadline`; later ones go on behind the back of old answers. ERR_TIMEOUT,
+ * ERR_STATE: the name has no address.
  */
 int redis_name_get(struct redis_name *name, int64_t deadline,
     struct redis_address ret[REDIS_ADDRESSES_MAX], size_t *ret_n,

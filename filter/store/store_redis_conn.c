@@ -99,23 +99,22 @@ connect_any(
 {
 	struct redis_address addresses[REDIS_ADDRESSES_MAX];
 	size_t n = 0;
-	int failed = 0;
 	int rc = redis_name_get(name, deadline, addresses, &n, err);
 
-	for (size_t i = 0; rc == 0 && i < n; i++) {
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
 		int64_t share = clock_left(deadline) / (int64_t)(n - i);
-		int64_t until = deadline == CLOCK_NEVER ? CLOCK_NEVER
-							: clock_deadline(share);
-		failed = connect_to(&addresses[i], until, ret_fd, err);
-		if (failed == 0) {
-			redis_name_tell(name, &addresses[i]);
-			return 0;
-		}
+		rc = connect_to(
+		    &addresses[i], clock_deadline(share), ret_fd, err);
+		if (rc)
+			continue;
+		redis_name_tell(name, &addresses[i]);
+		return 0;
 	}
-	if (rc == 0)
-		redis_name_tell(name, NULL);
-	if (failed == ERR_TIMEOUT)
-		return failed;
+	redis_name_tell(name, NULL);
+	if (rc == ERR_TIMEOUT)
+		return rc;
 	if (err)
 		err->code = ERR_STATE;
 	return ERR_STATE;
@@ -268,7 +267,9 @@ redis_exchange(struct redis_conn *conn, const struct redis_limits *limits,
 	else
 		rc = run(&x, deadline, err);
 	forget_commands(conn);
-	if (rc)
+	/* After a refusal the next call may find another server there, or
+	 * other rights. */
+	if (rc || x.result == ERR_STATE || x.result == ERR_ACCESS)
 		conn->broken = true;
 	/* What the server said says more than that it hung up then. */
 	if (x.result) {

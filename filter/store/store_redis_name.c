@@ -19,8 +19,8 @@
  * The look-up may outlive the store, so what it writes to is counted.
  */
 
-#define REFRESH_MS 300000 /* look again though all is well */
-#define AGAIN_MS 1000     /* and when no address answered */
+#define REFRESH_MS 60000 /* look again though all is well */
+#define AGAIN_MS 1000    /* and when no address answered */
 #define HOST_SIZE 256
 
 struct redis_name {
@@ -232,9 +232,10 @@ redis_name_get(struct redis_name *name, int64_t deadline,
 	size_t n = name->n;
 	memcpy(ret, name->addresses, n * sizeof *ret);
 	lock_drop(&name->lock);
+	if (n == 0 && !in_time)
+		return err_set(err, ERR_TIMEOUT, "its name is being looked up");
 	if (n == 0)
-		return err_set(err, ERR_STATE, "no address is known for it%s",
-		    in_time ? "" : " yet");
+		return err_set(err, ERR_STATE, "no address for its name");
 	*ret_n = n;
 	return 0;
 }

@@ -91,3 +91,7 @@ tests_fuzz_fuzz_html_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_url
 tests_fuzz_fuzz_url_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
 tests_fuzz_fuzz_url_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_redis_reply
+tests_fuzz_fuzz_redis_reply_LDADD = $(FUZZ_LIB) $(LIBS_STORE)
+tests_fuzz_fuzz_redis_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

@@ -73,3 +73,7 @@ tests_unit_test_message_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_view_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 UNIT += tests/unit/test_store
 tests_unit_test_store_LDADD = tests/lib/libtap.a $(LIBS_STORE)
+UNIT += tests/unit/test_store_redis
+tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c \
+	tests/lib/fake_redis.c tests/lib/fake_redis.h
+tests_unit_test_store_redis_LDADD = tests/lib/libtap.a $(LIBS_STORE)
