@@ -138,9 +138,9 @@ static const struct option store_options[] = {
 };
 
 static const struct option learn_options[] = {
-    {"min_spam", OPTION_INT, "20", 1, 1000000, NULL,
+    {"min_spam", OPTION_INT, "10", 1, 1000000, NULL,
 	"messages trained as spam before BAYES_* say anything", 0},
-    {"min_ham", OPTION_INT, "20", 1, 1000000, NULL,
+    {"min_ham", OPTION_INT, "10", 1, 1000000, NULL,
 	"messages trained as ham before BAYES_* say anything", 0},
     {"trainers", OPTION_LIST, "{ }", 0, 0, NULL,
 	"users and @groups that may train over the control socket", 0},

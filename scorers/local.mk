@@ -1,8 +1,9 @@
 # The scorers of the product. A new one is its file and its word here.
-SCORERS = spf dkim dmarc dnsbl urlbl headers mime
+SCORERS = spf dkim dmarc dnsbl urlbl bayes headers mime
 
 noinst_LIBRARIES += scorers/libscorers.a
 scorers_libscorers_a_SOURCES = scorers/scorer.h \
+	scorers/bayes.c \
 	scorers/dkim.c scorers/dmarc.c scorers/headers.c scorers/mime.c \
 	scorers/spf.c scorers/dnsbl.c scorers/urlbl.c
 nodist_scorers_libscorers_a_SOURCES = scorers/table.c
