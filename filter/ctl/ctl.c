@@ -21,6 +21,8 @@ static const struct ctl_command commands[] = {
     {"auth", NULL, "one authentication engine, step by step", NULL, NULL,
 	ctl_auth_commands},
     {"rules", NULL, "see the rule engine", NULL, NULL, ctl_rules_commands},
+    {"learn", NULL, "train, and what training is worth", NULL, NULL,
+	ctl_learn_commands},
     {"config", NULL, "the configuration in force", NULL, NULL,
 	ctl_config_commands},
     {"status", NULL, NULL, NULL, NULL, &ctl_status_command},

@@ -12,10 +12,13 @@ assay_SOURCES = \
 	filter/ctl/ctl_check.c \
 	filter/ctl/ctl_config.c \
 	filter/ctl/ctl_daemon.c \
+	filter/ctl/ctl_learn.c \
 	filter/ctl/ctl_rules.c \
 	filter/ctl/job.c \
 	filter/ctl/job.h \
 	filter/ctl/json.c \
 	filter/ctl/json.h \
+	filter/ctl/learn_eval.c \
+	filter/ctl/learn_eval.h \
 	filter/ctl/source.c \
 	filter/ctl/source.h
