@@ -28,6 +28,7 @@
 #define CLIENT_MS 5000
 #define SOCKET_MODE 0666
 #define GROUPS_MAX 256
+#define BEAT_MS 1000 /* the thread takes a turn at least that often */
 
 struct client {
 	int fd; /* -1: free */
@@ -46,6 +47,7 @@ struct control {
 	int wake;     /* eventfd */
 	pthread_t thread;
 	_Atomic bool reload_wanted, stop;
+	_Atomic int64_t beat; /* of the last turn; see control_beat() */
 	struct client clients[CLIENTS_MAX]; /* of the thread */
 };
 
@@ -125,6 +127,7 @@ reload(struct control *control, struct control_errors *errors)
 	struct reload_report report = {errors};
 	struct buf restart;
 
+	atomic_store(&control->beat, CLOCK_NEVER);
 	buf_init(&restart, NULL, 4096);
 	service_reloading();
 	int rc = daemon_reload(control->daemon, on_report, &report, &restart);
@@ -273,7 +276,8 @@ prepare(const struct control *control, struct pollfd fds[CLIENTS_MAX + 2])
 		if (c->fd >= 0)
 			next = clock_min(next, c->deadline);
 	}
-	return next == CLOCK_NEVER ? -1 : (int)clock_left(next) + 1;
+	int64_t left = clock_left(next);
+	return left < BEAT_MS ? (int)left + 1 : BEAT_MS;
 }
 
 static void
@@ -283,6 +287,7 @@ turn(struct control *control)
 	uint64_t count;
 	int timeout = prepare(control, fds);
 
+	atomic_store(&control->beat, clock_mono_ms());
 	if (poll(fds, CLIENTS_MAX + 2, timeout) < 0)
 		return;
 	if (fds[0].revents && read(control->wake, &count, sizeof count) < 0)
@@ -329,6 +334,7 @@ control_start(struct daemon *daemon, int fd,
 	control->daemon = daemon;
 	control->reloaded = reloaded;
 	control->listener = fd;
+	atomic_init(&control->beat, clock_mono_ms());
 	control->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
@@ -341,6 +347,7 @@ control_start(struct daemon *daemon, int fd,
 		free(control);
 		return err_set_errno(err, rc, "control thread");
 	}
+	(void)pthread_setname_np(control->thread, "control");
 	*ret = control;
 	return 0;
 }
@@ -354,6 +361,12 @@ wake(struct control *control)
 	 * anyway. */
 	if (write(control->wake, &one, sizeof one) < 0)
 		return;
+}
+
+int64_t
+control_beat(const struct control *control)
+{
+	return atomic_load(&control->beat);
 }
 
 void

@@ -27,6 +27,9 @@ int control_listen(const char *path, int *ret_fd, struct err *err) MUST_USE;
 int control_start(struct daemon *daemon, int fd,
     void (*reloaded)(const struct settings *settings), struct control **ret,
     struct err *err) MUST_USE;
+/* clock_mono_ms() of the thread's last turn, which it takes each second;
+ * CLOCK_NEVER while it reads rules, which may take long on a busy disk. */
+int64_t control_beat(const struct control *control);
 /* Asks for a reload; returns at once. */
 void control_reload(struct control *control);
 /* Ends the thread, waiting for a reload that runs. Accepts NULL. */

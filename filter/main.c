@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "filter/base/clock.h"
 #include "filter/base/log.h"
 #include "filter/control.h"
 #include "filter/milter.h"
@@ -30,10 +31,11 @@
 #define STATE_MODE 0750
 
 struct options {
-	const char *config, *socket, *user, *pidfile;
+	const char *config, *user, *pidfile;
 	const char **assignments; /* -o and -p */
 	size_t n_assignments;
 	bool foreground, test, syslog, verbose;
+	bool socket_named; /* -p */
 };
 
 static int signal_pipe[2] = {-1, -1};
@@ -88,6 +90,7 @@ take_option(struct options *o, int c)
 	case 'o':
 		return assign(o, "", optarg) ? 0 : EX_OSERR;
 	case 'p':
+		o->socket_named = true;
 		return assign(o, "milter.socket=", optarg) ? 0 : EX_OSERR;
 	case 'P':
 		o->pidfile = optarg;
@@ -224,6 +227,8 @@ struct program {
 	int control_fd;
 	struct socket_file control_file;
 	int ready_fd; /* of process_go_background() */
+	int listener; /* of service_listener(), or -1 */
+	bool stuck;   /* a thread was, when last looked at */
 };
 
 static const char *
@@ -283,8 +288,8 @@ open_outside(
 	if (span_copy(settings->state, state, sizeof state))
 		privilege_make_folder(&p->privilege, state, STATE_MODE);
 	open_control(p, settings);
-	int rc = milter_listen(settings, err);
-	if (rc == 0)
+	int rc = milter_listen(settings, p->listener, err);
+	if (rc == 0 && p->listener < 0)
 		give_socket(&p->privilege, settings);
 	if (rc == 0 && p->options.pidfile)
 		rc = process_write_pid(p->options.pidfile, err);
@@ -295,12 +300,31 @@ open_outside(
 	return rc;
 }
 
+/* What the MTA connects to. Tools go by milter.socket, so that a socket of
+ * systemd's elsewhere is worth a warning. */
+static void
+name_socket(const struct program *p, const struct settings *settings,
+    char *name, size_t size)
+{
+	(void)span_copy(settings->socket, name, size);
+	if (p->listener < 0)
+		return;
+	socket_describe(p->listener, name, size);
+	if (!span_eq(settings->socket, span_of(name)) &&
+	    !span_starts(settings->socket, SPAN("fd:")))
+		log_warn("milter.socket=%.*s, but systemd hands over %s,"
+			 " serving that",
+		    SPAN_ARG(settings->socket), name);
+}
+
 static int
 start(struct program *p, struct snapshot *snapshot, struct err *err)
 {
 	const struct settings *settings = &snapshot->settings;
+	char name[256];
 
 	process_set_limits(settings);
+	name_socket(p, settings, name, sizeof name);
 	if (open_outside(p, settings, err)) {
 		snapshot_unref(snapshot);
 		return err->code;
@@ -314,8 +338,7 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 	if (rc == 0)
 		rc = milter_start(&p->daemon, on_milter_end, NULL, err);
 	if (rc == 0)
-		log_info("assayd " PACKAGE_VERSION " serves %.*s, mode=%s",
-		    SPAN_ARG(settings->socket),
+		log_info("assayd " PACKAGE_VERSION " serves %s, mode=%s", name,
 		    settings->policies[POLICY_DEFAULT].mode == MODE_ENFORCE
 			? "enforce"
 			: "observe");
@@ -324,6 +347,27 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 }
 
 /* --- run and stop --------------------------------------------------------------------------- */
+
+/* Whether the service manager may be told that all is well. */
+static bool
+is_alive(struct program *p, int64_t beat)
+{
+	const struct service_thread threads[] = {
+	    {"dns", dns_beat(p->daemon.dns)},
+	    {"control", control_beat(p->control)},
+	};
+	const struct service_thread *stuck = service_stuck(
+	    threads, sizeof threads / sizeof *threads, beat, clock_mono_ms());
+
+	if (stuck && !p->stuck)
+		log_error("watchdog: thread %s takes no turn any more,"
+			  " beating no longer",
+		    stuck->name);
+	if (!stuck && p->stuck)
+		log_warn("watchdog: all threads take turns again, beating on");
+	p->stuck = stuck != NULL;
+	return !stuck;
+}
 
 /* Waits for the end; reloads are the control thread's work. Returns an exit
  * status. */
@@ -338,7 +382,7 @@ run(struct program *p)
 		bool soon = beat && beat < NUDGE_MS;
 		int rc = poll(&fd, 1, soon ? (int)beat : NUDGE_MS);
 		milter_nudge();
-		if (beat)
+		if (beat && is_alive(p, beat))
 			service_beat();
 		if (rc <= 0)
 			continue;
@@ -450,5 +494,9 @@ main(int argc, char **argv)
 		snapshot_unref(snapshot);
 		return status;
 	}
+	/* Taken in any case: the descriptors are closed on exec then. */
+	p->listener = service_listener();
+	if (p->options.socket_named)
+		p->listener = -1;
 	return serve(p, snapshot);
 }

@@ -339,6 +339,28 @@ on_close(SMFICTX *ctx)
 
 /* --- the socket ---------------------------------------------------------------------------- */
 
+static bool
+is_listening(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof on;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/* N of "fd:N", or -1. */
+static int
+inherited_fd(const char *text)
+{
+	uint64_t fd;
+	struct span name = span_of(text);
+
+	if (!span_starts(name, SPAN("fd:")) ||
+	    span_to_u64(span_skip(name, 3), &fd) || fd > INT_MAX)
+		return -1;
+	return (int)fd;
+}
+
 /*
  * Opens the listener. libmilter does not say which descriptor it is: as no
  * other thread runs yet, it is the lowest free one.
@@ -347,8 +369,6 @@ static int
 listen_with_mask(mode_t mask)
 {
 	int probe = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int on = 0;
-	socklen_t len = sizeof on;
 
 	if (probe >= 0)
 		close(probe);
@@ -356,8 +376,7 @@ listen_with_mask(mode_t mask)
 	int rc = smfi_opensocket(false);
 	int error = errno;
 	umask(mask);
-	if (rc == MI_SUCCESS && probe >= 0 &&
-	    getsockopt(probe, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on)
+	if (rc == MI_SUCCESS && probe >= 0 && is_listening(probe))
 		milter.listener = probe;
 	errno = error;
 	return rc;
@@ -367,14 +386,17 @@ static int
 open_socket(const char *text, const char *path, const struct settings *settings,
     struct err *err)
 {
+	int inherited = inherited_fd(text);
+
+	if (inherited >= 0 && !is_listening(inherited))
+		return err_set(err, ERR_STATE,
+		    "milter.socket: %s is no listening socket", text);
 	/* Nobody connects before mode and group are right. */
 	if (listen_with_mask(path ? 0177 : 0077) != MI_SUCCESS)
 		return err_set_errno(
 		    err, errno, "milter.socket: cannot listen on %s", text);
-	uint64_t inherited;
-	if (span_to_u64(span_skip(span_of(text), 3), &inherited) == 0 &&
-	    strncmp(text, "fd:", 3) == 0 && inherited <= INT_MAX)
-		milter.listener = (int)inherited;
+	if (inherited >= 0)
+		milter.listener = inherited;
 	socket_send_at_once(milter.listener);
 	if (!path)
 		return 0;
@@ -417,15 +439,18 @@ register_milter(const char *text, struct err *err)
 }
 
 int
-milter_listen(const struct settings *settings, struct err *err)
+milter_listen(const struct settings *settings, int inherited, struct err *err)
 {
 	struct arena *arena = arena_new(0);
 	int rc = ERR_NOMEM;
 
 	if (!arena)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	const char *text = arena_cstr(arena, settings->socket);
-	struct span path_span = socket_unix_path(settings->socket);
+	struct span socket = inherited >= 0
+				 ? arena_printf(arena, "fd:%d", inherited)
+				 : settings->socket;
+	const char *text = arena_cstr(arena, socket);
+	struct span path_span = socket_unix_path(socket);
 	const char *path = path_span.len ? arena_cstr(arena, path_span) : NULL;
 	if (!text || (path_span.len && !path))
 		err_set(err, rc, "out of memory");

@@ -13,8 +13,11 @@
  * Opens the socket that settings name. A Unix socket gets its mode and group;
  * one left over by a dead process is replaced, one that somebody answers on
  * is not, nor any file that is no socket.
+ *
+ * inherited  a listener to serve in place of it, or -1.
  */
-int milter_listen(const struct settings *settings, struct err *err) MUST_USE;
+int milter_listen(
+    const struct settings *settings, int inherited, struct err *err) MUST_USE;
 
 /* Starts serving in a thread of its own. `on_end` is called in it when
  * libmilter gives up or was stopped. */

@@ -5,9 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "filter/base/ip.h"
 
 /*
  * A path that is occupied is only cleared when it is a socket that refuses
@@ -128,6 +131,33 @@ socket_unix_path(struct span socket)
 	if (span_starts(socket, SPAN("local:")))
 		return span_skip(socket, 6);
 	return span_starts(socket, SPAN("/")) ? socket : SPAN_NONE;
+}
+
+void
+socket_describe(int fd, char *to, size_t size)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_un un;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} addr = {0};
+	socklen_t len = sizeof addr;
+	char text[IP_TEXT_SIZE];
+
+	snprintf(to, size, "fd:%d", fd);
+	if (getsockname(fd, &addr.sa, &len) != 0)
+		return;
+	struct ip ip = ip_from_sockaddr(&addr.sa);
+	ip_format(&ip, text);
+	if (addr.sa.sa_family == AF_UNIX && addr.un.sun_path[0])
+		snprintf(to, size, "unix:%.*s", (int)sizeof addr.un.sun_path,
+		    addr.un.sun_path);
+	else if (addr.sa.sa_family == AF_INET)
+		snprintf(to, size, "inet:%u@%s", ntohs(addr.in.sin_port), text);
+	else if (addr.sa.sa_family == AF_INET6)
+		snprintf(
+		    to, size, "inet6:%u@%s", ntohs(addr.in6.sin6_port), text);
 }
 
 int

@@ -36,6 +36,11 @@ int socket_listen(
 
 /* The path in "unix:PATH", "local:PATH" or "/PATH"; else empty. */
 struct span socket_unix_path(struct span socket);
+/*
+ * Where an open listener listens, in libmilter's words: "unix:PATH",
+ * "inet:PORT@ADDRESS", "inet6:..", else "fd:N". Cut at `size`.
+ */
+void socket_describe(int fd, char *to, size_t size);
 /* A group by name or number; ERR_NOTFOUND. */
 int socket_find_group(struct span name, gid_t *ret, struct err *err) MUST_USE;
 /* Gives a socket's file to a group, by name or number; an empty name leaves

@@ -27,6 +27,7 @@ include tests/unit/local.mk
 include tests/scenario/local.mk
 include tests/milter/local.mk
 include tests/cli/local.mk
+include tests/service/local.mk
 include tests/bench/local.mk
 include tests/contract/local.mk
 include tests/fuzz/local.mk

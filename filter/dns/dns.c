@@ -100,6 +100,14 @@ dns_lists(struct dns *dns)
 	return &dns->lists;
 }
 
+int64_t
+dns_beat(const struct dns *dns)
+{
+	const struct resolver *resolver = dns->resolver;
+
+	return resolver->beat ? resolver->beat(resolver) : CLOCK_NEVER;
+}
+
 /* --- a question under way ------------------------------------------------------- */
 
 static struct dns_query *

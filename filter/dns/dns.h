@@ -146,4 +146,11 @@ struct dns_counts {
 };
 void dns_counts(struct dns *dns, struct dns_counts *ret);
 
+/*
+ * clock_mono_ms() at which the resolver's thread last took a turn: at least
+ * each second, as long as it can answer. CLOCK_NEVER without a thread (zone
+ * file). Thread: any.
+ */
+int64_t dns_beat(const struct dns *dns);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unbound.h>
 #include <unistd.h>
 
+#include "filter/base/clock.h"
 #include "filter/dns/draft.h"
 #include "filter/dns/name.h"
 
@@ -29,6 +30,7 @@
 
 #define UNDER_WAY_MAX 8192 /* queries inside libunbound, late ones too */
 #define SOCKETS_MAX 1024   /* that it may open for asking */
+#define BEAT_MS 1000       /* the thread wakes at least that often */
 #define ROOT_KEY "/usr/share/dns/root.key" /* of Debian's dns-root-data */
 
 struct dns_unbound {
@@ -41,6 +43,7 @@ struct dns_unbound {
 	struct dns_query *first, *last; /* to be asked; under the lock */
 	bool stop;                      /* under the lock */
 	_Atomic size_t under_way;       /* in the list or inside libunbound */
+	_Atomic int64_t beat;           /* of the thread; clock_mono_ms() */
 	/* The thread's own: what libunbound has. */
 	struct dns_query *inside;
 	bool broken; /* libunbound's thread is gone */
@@ -294,8 +297,14 @@ run(void *arg)
 	};
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		/* A resolver that cannot answer any more must not look alive. */
+		if (!u->broken)
+			atomic_store(&u->beat, clock_mono_ms());
+		if (poll(fds, 2, BEAT_MS) < 0) {
+			if (errno == EINTR)
+				continue;
 			break;
+		}
 		if (fds[1].revents && !on_event(u))
 			break;
 		if (fds[0].revents && ub_process(u->ctx)) {
@@ -342,6 +351,15 @@ unbound_ask(struct resolver *resolver, struct dns_query *query)
 }
 
 /* --- opening and closing ------------------------------------------------------------ */
+
+static int64_t
+unbound_beat(const struct resolver *resolver)
+{
+	const struct dns_unbound *u =
+	    (const struct dns_unbound *)(const void *)resolver;
+
+	return atomic_load(&u->beat);
+}
 
 static void
 end_all(struct dns_unbound *u, struct dns_query *first)
@@ -402,7 +420,9 @@ resolver_open_unbound(
 
 	if (!u)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	u->resolver = (struct resolver){unbound_ask, unbound_close};
+	u->resolver =
+	    (struct resolver){unbound_ask, unbound_close, unbound_beat};
+	atomic_init(&u->beat, clock_mono_ms());
 	lock_init(&u->lock, LOCK_DNS);
 	u->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	u->ctx = ub_ctx_create();

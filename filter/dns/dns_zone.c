@@ -79,7 +79,7 @@ resolver_open_zone(const char *path, struct resolver **ret, struct err *err)
 		free(z);
 		return rc;
 	}
-	z->resolver = (struct resolver){zone_ask, zone_close};
+	z->resolver = (struct resolver){.ask = zone_ask, .close = zone_close};
 	*ret = &z->resolver;
 	return 0;
 }

@@ -42,6 +42,8 @@ struct resolver {
 	void (*ask)(struct resolver *resolver, struct dns_query *query);
 	/* Ends its thread; every query has been done when it returns. */
 	void (*close)(struct resolver *resolver);
+	/* See dns_beat(); NULL: no thread of its own. */
+	int64_t (*beat)(const struct resolver *resolver);
 };
 
 /*

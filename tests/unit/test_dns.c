@@ -88,7 +88,8 @@ open_script(int64_t timeout_ms, size_t entries, struct script **ret)
 
 	if (!s)
 		abort();
-	s->resolver = (struct resolver){script_ask, script_close};
+	s->resolver =
+	    (struct resolver){.ask = script_ask, .close = script_close};
 	/* Above all ranks that its callers may hold: none. */
 	lock_init(&s->lock, LOCK_QUEUE);
 	lock_cond_init(&s->cond);
