@@ -295,17 +295,36 @@ make_key(const char *folder, const char *path, struct err *err)
 	return good ? 0 : err_set_errno(err, error, "%s", path);
 }
 
+static int
+key_path(const char *folder, char *path, size_t size, struct err *err)
+{
+	int len = snprintf(path, size, "%s/" KEY_FILE, folder);
+
+	if (len < 0 || (size_t)len >= size)
+		return err_set(err, ERR_LIMIT, "%s: path too long", folder);
+	return 0;
+}
+
+int
+ref_key_read(const char *folder, struct ref_key *ret, struct err *err)
+{
+	char path[4096];
+	int rc = key_path(folder, path, sizeof path, err);
+
+	return rc ? rc : read_key(path, ret, err);
+}
+
 int
 ref_key_load(const char *folder, struct ref_key *ret, struct err *err)
 {
 	char path[4096];
 	struct err local;
-	int len = snprintf(path, sizeof path, "%s/" KEY_FILE, folder);
 
 	if (!err)
 		err = &local;
-	if (len < 0 || (size_t)len >= sizeof path)
-		return err_set(err, ERR_LIMIT, "%s: path too long", folder);
+	int rc = key_path(folder, path, sizeof path, err);
+	if (rc)
+		return rc;
 	if (access(path, F_OK) != 0 && errno == ENOENT &&
 	    make_key(folder, path, err))
 		return err->code;

@@ -30,6 +30,9 @@ struct ref_key {
  */
 int ref_key_load(
     const char *folder, struct ref_key *ret, struct err *err) MUST_USE;
+/* The same without making one: ERR_NOTFOUND, ERR_ACCESS. For commands. */
+int ref_key_read(
+    const char *folder, struct ref_key *ret, struct err *err) MUST_USE;
 /* A key that lives as long as the process, where there is no state folder. */
 int ref_key_random(struct ref_key *ret, struct err *err) MUST_USE;
 

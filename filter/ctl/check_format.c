@@ -174,19 +174,6 @@ format_json(struct buf *out, const struct check_report *report, bool verbose)
 /* --- text -------------------------------------------------------------------------- */
 
 static void
-add_safe(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.len;) {
-		unsigned n = ctl_safe_len(span_skip(text, i));
-		if (n)
-			buf_add(out, text.p + i, n);
-		else
-			buf_printf(out, "\\x%02x", (unsigned char)text.p[i]);
-		i += n ? n : 1;
-	}
-}
-
-static void
 add_threshold(struct buf *out, const char *name, int64_t milli_points)
 {
 	if (milli_points == OPTION_OFF)
@@ -212,14 +199,14 @@ add_spf(struct buf *out, const struct spf_facts *spf)
 	if (spf->state != FACT_DONE && spf->state != FACT_LATER)
 		return;
 	buf_printf(out, "  SPF    %s ", spf_result_name(spf->mail.result));
-	add_safe(out, spf->mail.domain);
+	ctl_add_safe(out, spf->mail.domain);
 	if (spf->mail.mechanism.len) {
 		buf_add_str(out, " by ");
-		add_safe(out, spf->mail.mechanism);
+		ctl_add_safe(out, spf->mail.mechanism);
 	}
 	if (spf->mail.problem.len) {
 		buf_add_str(out, ": ");
-		add_safe(out, spf->mail.problem);
+		ctl_add_safe(out, spf->mail.problem);
 	}
 	buf_add_char(out, '\n');
 }
@@ -230,10 +217,10 @@ add_dkim(struct buf *out, const struct dkim_facts *dkim)
 	for (size_t i = 0; dkim && i < dkim->n; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
 		buf_printf(out, "  DKIM   %s ", dkim_result_name(s->result));
-		add_safe(out, s->domain);
+		ctl_add_safe(out, s->domain);
 		if (s->problem.len) {
 			buf_add_str(out, ": ");
-			add_safe(out, s->problem);
+			ctl_add_safe(out, s->problem);
 		}
 		buf_add_char(out, '\n');
 	}
@@ -247,14 +234,14 @@ add_dmarc(struct buf *out, const struct scan_dmarc_facts *facts)
 	if (facts->state != FACT_DONE && facts->state != FACT_LATER)
 		return;
 	buf_printf(out, "  DMARC  %s ", dmarc_result_name(d->result));
-	add_safe(out, d->from_domain);
+	ctl_add_safe(out, d->from_domain);
 	if (d->record_domain.p) {
 		buf_printf(out, ", p=%s at ", dmarc_policy_name(d->published));
-		add_safe(out, d->record_domain);
+		ctl_add_safe(out, d->record_domain);
 	}
 	if (d->problem.len) {
 		buf_add_str(out, ": ");
-		add_safe(out, d->problem);
+		ctl_add_safe(out, d->problem);
 	}
 	buf_add_char(out, '\n');
 }
@@ -270,9 +257,9 @@ add_hit(struct buf *out, const struct symbol_hit *h, bool verbose)
 	    SPAN_ARG(h->symbol->name));
 	buf_done(&points);
 	if (h->evidence.len) {
-		add_safe(out, h->evidence);
+		ctl_add_safe(out, h->evidence);
 	} else {
-		add_safe(out, h->symbol->describe);
+		ctl_add_safe(out, h->symbol->describe);
 	}
 	if (verbose) {
 		buf_printf(out, "  [%lld us", (long long)h->us);
@@ -291,7 +278,7 @@ format_text(struct buf *out, const struct check_report *report, bool verbose)
 	const struct examination *e = &report->examination;
 	struct scan *scan = report->scan;
 
-	add_safe(out, span_of(report->name));
+	ctl_add_safe(out, span_of(report->name));
 	buf_printf(out, "\n  %s by %s: ", action_name(v->would), v->by);
 	add_points(out, v->score_milli);
 	buf_add_str(out, " points");

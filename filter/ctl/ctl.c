@@ -25,6 +25,8 @@ static const struct ctl_command commands[] = {
 	ctl_learn_commands},
     {"config", NULL, "the configuration in force", NULL, NULL,
 	ctl_config_commands},
+    {"log", NULL, NULL, NULL, NULL, &ctl_log_command},
+    {"why", NULL, NULL, NULL, NULL, &ctl_why_command},
     {"status", NULL, NULL, NULL, NULL, &ctl_status_command},
     {"reload", NULL, NULL, NULL, NULL, &ctl_reload_command},
     {0},
@@ -137,30 +139,6 @@ ctl_source(const struct ctl *ctl)
 	    .assignments = ctl->assignments,
 	    .n_assignments = ctl->n_assignments,
 	};
-}
-
-unsigned
-ctl_safe_len(struct span text)
-{
-	unsigned n = span_utf8_len(text.p, text.len);
-	/* C1 controls are escapes for terminals too. */
-	bool c1 =
-	    n == 2 && text.p[0] == '\xc2' && (unsigned char)text.p[1] < 0xa0;
-
-	return n == 0 || c1 || ascii_is_control(text.p[0]) ? 0 : n;
-}
-
-void
-ctl_print_safe(FILE *out, struct span text)
-{
-	while (text.len) {
-		unsigned n = ctl_safe_len(text);
-		if (n)
-			fwrite(text.p, 1, n, out);
-		else
-			fprintf(out, "\\x%02x", (unsigned char)text.p[0]);
-		text = span_skip(text, n ? n : 1);
-	}
 }
 
 /* --- options ----------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "filter/base/buf.h"
 #include "filter/settings.h"
 
 /*
@@ -63,16 +64,19 @@ settings_report_fn ctl_report;
 struct settings_source ctl_source(const struct ctl *ctl);
 
 /* Bytes of the character at the start of `text` that a terminal may be shown:
- * 0 for controls (C0, C1) and what is no UTF-8. */
+ * 0 for controls (C0, C1), marks that rearrange a line, and no UTF-8. */
 unsigned ctl_safe_len(struct span text);
-/* Prints text from the network: what ctl_safe_len() refuses as \xNN. */
+/* Prints or adds text from the network: what ctl_safe_len() refuses as \xNN. */
 void ctl_print_safe(FILE *out, struct span text);
+void ctl_add_safe(struct buf *out, struct span text);
 
 extern const struct ctl_command ctl_check_command;
 extern const struct ctl_command ctl_auth_commands[];
 extern const struct ctl_command ctl_rules_commands[];
 extern const struct ctl_command ctl_learn_commands[];
 extern const struct ctl_command ctl_config_commands[];
+extern const struct ctl_command ctl_log_command;
+extern const struct ctl_command ctl_why_command;
 extern const struct ctl_command ctl_status_command;
 extern const struct ctl_command ctl_reload_command;
 

@@ -24,8 +24,8 @@ json_set(json_t *object, const char *key, json_t *value)
 		need(NULL);
 }
 
-static void
-append(json_t *list, json_t *value)
+void
+json_append(json_t *list, json_t *value)
 {
 	if (json_array_append_new(list, need(value)))
 		need(NULL);
@@ -92,7 +92,7 @@ json_dkim(const struct scan_dkim_facts *dkim)
 		json_set(o, "identity", json_text(s->identity));
 		json_set(o, "algorithm", json_text(s->algorithm));
 		json_set(o, "problem", json_text(s->problem));
-		append(list, o);
+		json_append(list, o);
 	}
 	return list;
 }
@@ -176,13 +176,13 @@ json_dns(const struct dns_batch *batch)
 		if (a->status == DNS_OK) {
 			json_t *records = need(json_array());
 			for (size_t k = 0; k < a->n; k++)
-				append(records,
+				json_append(records,
 				    record_text(&a->records[k], q->type));
 			json_set(o, "answer", records);
 		} else {
 			json_set(o, "answer", word(dns_status_name(a->status)));
 		}
-		append(list, o);
+		json_append(list, o);
 	}
 	return list;
 }

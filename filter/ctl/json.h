@@ -22,5 +22,6 @@ char *json_line(json_t *value);
 void json_print(FILE *out, json_t *value);
 /* Adds and takes over; a NULL value (no memory) aborts the program. */
 void json_set(json_t *object, const char *key, json_t *value);
+void json_append(json_t *list, json_t *value);
 
 #endif

@@ -1,6 +1,27 @@
+# What tests reach too: forms of what is shown, without the commands.
+noinst_LIBRARIES += filter/ctl/libctl.a
+filter_ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+filter_ctl_libctl_a_SOURCES = \
+	filter/ctl/ctl_safe.c \
+	filter/ctl/json.c \
+	filter/ctl/json.h \
+	filter/ctl/log_csv.c \
+	filter/ctl/log_format.c \
+	filter/ctl/log_format.h \
+	filter/ctl/log_json.c \
+	filter/ctl/when.c \
+	filter/ctl/when.h \
+	filter/ctl/why.h \
+	filter/ctl/why_facts.c \
+	filter/ctl/why_find.c \
+	filter/ctl/why_points.c \
+	filter/ctl/why_text.c \
+	filter/ctl/why_turn.c
+LIBS_CTL = filter/ctl/libctl.a $(LIBS_FILTER)
+
 bin_PROGRAMS += assay
 assay_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-assay_LDADD = $(LIBS_FILTER)
+assay_LDADD = $(LIBS_CTL)
 assay_SOURCES = \
 	filter/ctl/call.c \
 	filter/ctl/call.h \
@@ -13,12 +34,14 @@ assay_SOURCES = \
 	filter/ctl/ctl_config.c \
 	filter/ctl/ctl_daemon.c \
 	filter/ctl/ctl_learn.c \
+	filter/ctl/ctl_log.c \
 	filter/ctl/ctl_rules.c \
+	filter/ctl/ctl_why.c \
 	filter/ctl/job.c \
 	filter/ctl/job.h \
-	filter/ctl/json.c \
-	filter/ctl/json.h \
 	filter/ctl/learn_eval.c \
 	filter/ctl/learn_eval.h \
 	filter/ctl/source.c \
-	filter/ctl/source.h
+	filter/ctl/source.h \
+	filter/ctl/verdicts.c \
+	filter/ctl/verdicts.h

@@ -79,3 +79,11 @@ UNIT += tests/unit/test_store_redis
 tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c \
 	tests/lib/fake_redis.c tests/lib/fake_redis.h
 tests_unit_test_store_redis_LDADD = tests/lib/libtap.a $(LIBS_STORE)
+UNIT += tests/unit/test_when
+UNIT += tests/unit/test_log_format
+UNIT += tests/unit/test_why
+tests_unit_test_when_LDADD = tests/lib/libtap.a $(LIBS_CTL)
+tests_unit_test_log_format_LDADD = tests/lib/libtap.a $(LIBS_CTL)
+tests_unit_test_log_format_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_why_LDADD = tests/lib/libtap.a $(LIBS_CTL)
+tests_unit_test_why_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
