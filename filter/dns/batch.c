@@ -297,39 +297,54 @@ answer_of(struct dns_batch *batch, struct ask *ask)
 	return question->answer;
 }
 
-static const struct dns_answer *
-get(struct dns_batch *batch, struct span name, enum dns_type type,
+/* Whether there is an answer that somebody gave. */
+static bool
+has_answer(const struct ask *ask)
+{
+	return ask->answer ||
+	       (ask->query && is_done(ask->query) && ask->query->answer);
+}
+
+/* The question, and what is waited for it; NULL when it cannot be noted. */
+static struct ask *
+await(struct dns_batch *batch, struct span folded, enum dns_type type,
     const int64_t *deadline)
 {
-	char folded[NAME_FOLDED_MAX];
+	struct ask *ask = want(batch, folded, type);
 
-	if (!batch)
-		return &no_memory.pub;
-	size_t len = name_fold(name, folded);
-	if (len == 0)
-		return &batch->nxdomain.pub;
-	struct ask *ask = want(batch, span_make(folded, len), type);
-	if (!ask) {
+	if (!ask)
 		batch->timed_out = true;
-		return &batch->timeout.pub;
-	}
-	if (ask->query && !is_done(ask->query))
+	else if (ask->query && !is_done(ask->query))
 		wait_for(batch, ask->query,
 		    deadline ? *deadline : batch_deadline(batch));
-	if (deadline && ask->query && !is_done(ask->query))
-		return NULL;
-	return answer_of(batch, ask);
+	return ask;
 }
 
 const struct dns_answer *
 dns_get(struct dns_batch *batch, struct span name, enum dns_type type)
 {
-	return get(batch, name, type, NULL);
+	char folded[NAME_FOLDED_MAX];
+	size_t len = batch ? name_fold(name, folded) : 0;
+
+	if (!batch)
+		return &no_memory.pub;
+	if (len == 0)
+		return &batch->nxdomain.pub;
+	struct ask *ask = await(batch, span_make(folded, len), type, NULL);
+	return ask ? answer_of(batch, ask) : &batch->timeout.pub;
 }
 
 const struct dns_answer *
 dns_get_by(struct dns_batch *batch, struct span name, enum dns_type type,
     int64_t deadline)
 {
-	return get(batch, name, type, &deadline);
+	char folded[NAME_FOLDED_MAX];
+	size_t len = batch ? name_fold(name, folded) : 0;
+
+	if (!batch)
+		return NULL;
+	if (len == 0)
+		return &batch->nxdomain.pub;
+	struct ask *ask = await(batch, span_make(folded, len), type, &deadline);
+	return ask && has_answer(ask) ? answer_of(batch, ask) : NULL;
 }

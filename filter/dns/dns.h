@@ -105,9 +105,10 @@ const struct dns_answer *dns_get(
     struct dns_batch *batch, struct span name, enum dns_type type);
 
 /*
- * The same with a deadline of the caller's (clock_mono_ms) instead of the
- * batch's time: for questions that must not take it from others. NULL when
- * there is no answer by then: the question stays open, ask again later.
+ * The same with a deadline of the caller's (clock_mono_ms; 0: do not wait)
+ * instead of the batch's time: for questions that must not take it from
+ * others. NULL when nobody gave an answer by then, or the question could not
+ * be asked; what is under way stays open, ask again later.
  */
 const struct dns_answer *dns_get_by(struct dns_batch *batch, struct span name,
     enum dns_type type, int64_t deadline);

@@ -87,3 +87,7 @@ tests_unit_test_log_format_LDADD = tests/lib/libtap.a $(LIBS_CTL)
 tests_unit_test_log_format_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_why_LDADD = tests/lib/libtap.a $(LIBS_CTL)
 tests_unit_test_why_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+UNIT += tests/unit/test_dnslist
+tests_unit_test_dnslist_LDADD = tests/lib/libtap.a $(LIBS_DNS)
+UNIT += tests/unit/test_scan_list
+tests_unit_test_scan_list_LDADD = tests/lib/libtap.a $(LIBS_SCAN)

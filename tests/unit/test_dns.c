@@ -325,6 +325,58 @@ test_waiting(void)
 }
 
 static void
+test_deadline(void)
+{
+	struct script *s;
+	struct dns *dns = open_script(60000, 0, &s);
+	struct arena *arena = arena_new(0);
+	/* The batch itself has no time at all. */
+	struct dns_batch *b = dns_batch_new(dns, arena, 0, 3);
+	int waits = 0;
+
+	dns_batch_on_wait(b, count_up, count_up, &waits);
+	TAP_CASE("a deadline of 0 takes what is there and does not wait")
+	CHECK(!dns_get_by(b, SPAN("a.example"), DNS_TXT, 0));
+	CHECK_INT(waits, 0);
+	CHECK_INT(s->n, 1);
+	TAP_CASE("the question stays open, and its answer is taken later")
+	CHECK(!dns_batch_questions(b)->v[0].answer);
+	script_answer(s, 0, DNS_OK, "x", 60);
+	CHECK_STR(
+	    dns_get_by(b, SPAN("a.example"), DNS_TXT, 0)->records[0].data, "x");
+	CHECK_INT(s->n, 1);
+	TAP_CASE("a deadline is kept, whatever time the batch has")
+	int64_t start = clock_mono_ms();
+	CHECK(!dns_get_by(b, SPAN("b.example"), DNS_TXT, clock_deadline(40)));
+	CHECK(clock_mono_ms() - start >= 39);
+	CHECK_INT(waits, 2);
+	CHECK(dns_batch_waited_ms(b) >= 39);
+	CHECK(!dns_batch_timed_out(b));
+	TAP_CASE("one that has passed costs nothing")
+	CHECK(!dns_get_by(b, SPAN("b.example"), DNS_TXT, start));
+	CHECK_INT(waits, 2);
+	TAP_CASE("what was missed by a deadline is asked without one again")
+	CHECK_INT(dns_get(b, SPAN("b.example"), DNS_TXT)->status, DNS_TIMEOUT);
+	TAP_CASE("a crowd does not wait for a deadline either")
+	dns_batch_no_wait(b);
+	CHECK(
+	    !dns_get_by(b, SPAN("c.example"), DNS_TXT, clock_deadline(60000)));
+	CHECK_INT(waits, 2);
+	TAP_CASE(
+	    "past questions_max there is no answer, and no timeout of a name")
+	CHECK(!dns_get_by(b, SPAN("d.example"), DNS_TXT, 0));
+	CHECK_INT(s->n, 3);
+	TAP_CASE("a bad name is no name; no batch, no DNS: no answer")
+	CHECK_INT(
+	    dns_get_by(b, SPAN("a..b"), DNS_TXT, 0)->status, DNS_NXDOMAIN);
+	CHECK(!dns_get_by(NULL, SPAN("a.example"), DNS_TXT, 0));
+	b = dns_batch_new(NULL, arena, 0, 3);
+	CHECK(!dns_get_by(b, SPAN("a.example"), DNS_TXT, CLOCK_NEVER));
+	arena_free(arena);
+	dns_close(dns);
+}
+
+static void
 test_total_time(void)
 {
 	struct script *s;
@@ -747,6 +799,7 @@ main(void)
 	test_sharing();
 	test_limits();
 	test_waiting();
+	test_deadline();
 	test_total_time();
 	test_threads();
 	test_cache();
