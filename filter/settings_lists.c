@@ -75,7 +75,8 @@ good_name(struct span name)
 	if (name.len == 0 || name.len > DNSLIST_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < name.len; i++)
-		if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' &&
+		if (!ascii_is_digit(name.p[i]) &&
+		    (name.p[i] < 'a' || name.p[i] > 'z') && name.p[i] != '-' &&
 		    name.p[i] != '_' && name.p[i] != '.')
 			return false;
 	return true;
@@ -243,7 +244,7 @@ fill_list(struct settings *settings, const struct section *section,
 					     : about == ABOUT_LINKS;
 	if (!good_name(section->title))
 		fail_section(settings, section,
-		    "a name has letters, digits, \"-\", \"_\" and \".\"");
+		    "a name has lower-case letters, digits, \"-\", \"_\" and \".\"");
 	if (!list->of_links && list->kind == DNSLIST_DOMAIN)
 		settings_fail_at(settings, section_get(section, "about"),
 		    "a list of domains has no clients:", section->title);

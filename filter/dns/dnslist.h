@@ -45,7 +45,7 @@ struct dnslist_code {
 /* Immutable; part of a snapshot. */
 struct dnslist {
 	unsigned index;       /* of the lists in use */
-	struct span name;     /* letters, digits, "-_." */
+	struct span name;     /* a-z, digits, "-_." */
 	struct span zone;     /* A-labels, no final dot */
 	const char *degraded; /* "dnsbl:NAME" */
 	enum dnslist_kind kind;
