@@ -1,3 +1,9 @@
 # The command and assayd's options as programs and people use them.
 TESTS += tests/cli/test_cli.py
 EXTRA_DIST += tests/cli/test_cli.py
+
+# The verdict log on the command line; the helper writes one.
+check_PROGRAMS += tests/cli/write_verdicts
+tests_cli_write_verdicts_LDADD = $(LIBS_FILTER)
+TESTS += tests/cli/test_log.py
+EXTRA_DIST += tests/cli/test_log.py
