@@ -8,4 +8,5 @@ conf/assay.conf: $(srcdir)/conf/assay.conf.in
 CLEANFILES += conf/assay.conf
 EXTRA_DIST += conf/assay.conf.in conf/quickstart conf/demo/zone \
 	conf/demo/forged.eml conf/demo/genuine.eml conf/demo/gtube.eml \
-	conf/demo/plain.eml
+	conf/demo/learn-ham.mbox conf/demo/learn-spam.mbox \
+	conf/demo/plain.eml conf/demo/spam.eml
