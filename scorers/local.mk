@@ -1,11 +1,18 @@
 # The scorers of the product. A new one is its file and its word here.
-SCORERS = spf dkim dmarc dnsbl urlbl bayes headers mime
+SCORERS = spf dkim dmarc dnsbl urlbl bayes reputation headers mime
 
 noinst_LIBRARIES += scorers/libscorers.a
-scorers_libscorers_a_SOURCES = scorers/scorer.h \
+scorers_libscorers_a_SOURCES = \
 	scorers/bayes.c \
-	scorers/dkim.c scorers/dmarc.c scorers/headers.c scorers/mime.c \
-	scorers/spf.c scorers/dnsbl.c scorers/urlbl.c
+	scorers/dkim.c \
+	scorers/dmarc.c \
+	scorers/dnsbl.c \
+	scorers/headers.c \
+	scorers/mime.c \
+	scorers/reputation.c \
+	scorers/scorer.h \
+	scorers/spf.c \
+	scorers/urlbl.c
 nodist_scorers_libscorers_a_SOURCES = scorers/table.c
 BUILT_SOURCES += scorers/table.c
 CLEANFILES += scorers/table.c scorers/table-sample.c

@@ -23,6 +23,8 @@ static const struct ctl_command commands[] = {
     {"rules", NULL, "see the rule engine", NULL, NULL, ctl_rules_commands},
     {"learn", NULL, "train, and what training is worth", NULL, NULL,
 	ctl_learn_commands},
+    {"reputation", NULL, "what is known of senders", NULL, NULL,
+	ctl_reputation_commands},
     {"config", NULL, "the configuration in force", NULL, NULL,
 	ctl_config_commands},
     {"log", NULL, NULL, NULL, NULL, &ctl_log_command},

@@ -4,6 +4,7 @@
 
 #include "filter/base/clock.h"
 #include "filter/mail/received.h"
+#include "filter/state.h"
 
 /* Scans without a session. What the envelope lacks is read off the topmost
  * Received field and Return-Path, as the MTA wrote them. */
@@ -58,6 +59,20 @@ add_nameserver(const struct ctl *ctl, struct job_options *options)
 	source->n_assignments = ctl->n_assignments + 1;
 }
 
+/* The site's store, where it has one that this user may read. A server is
+ * network. */
+static void
+open_store(struct job_engine *engine, bool local)
+{
+	const struct settings *settings = &engine->snapshot->settings;
+	struct err err;
+
+	if (local && !span_starts(settings->store.url, SPAN("lmdb:")))
+		return;
+	int rc = state_open_store(settings, true, &engine->store, &err);
+	engine->store_lost = rc && rc != ERR_NOTFOUND;
+}
+
 int
 job_open(
     const struct ctl *ctl, struct job_options *options, struct job_engine *ret)
@@ -88,6 +103,7 @@ job_open(
 		job_close(ret);
 		return ctl_fail(ctl, EX_OSERR, "out of memory");
 	}
+	open_store(ret, source->local);
 	return EX_OK;
 }
 
@@ -95,6 +111,7 @@ void
 job_close(struct job_engine *engine)
 {
 	scan_slots_free(engine->slots);
+	store_close(engine->store);
 	dns_close(engine->dns);
 	snapshot_unref(engine->snapshot);
 }
@@ -197,6 +214,9 @@ job_scan(const struct job_engine *engine, const struct job_envelope *envelope,
 	if (!scan)
 		return NULL;
 	scan->slots = engine->slots;
+	scan->store = engine->store;
+	if (engine->store_lost)
+		scan_degrade(scan, "store");
 	if (envelope->inbound)
 		scan->direction = DIRECTION_IN;
 	if (envelope->time >= 0)

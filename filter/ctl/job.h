@@ -33,6 +33,8 @@ struct job_engine {
 	struct snapshot *snapshot;
 	struct dns *dns;
 	struct scan_slots *slots;
+	struct store *store; /* for reading, or NULL */
+	bool store_lost;     /* there is one that cannot be read */
 };
 
 struct job_options {

@@ -35,6 +35,7 @@ assay_SOURCES = \
 	filter/ctl/ctl_daemon.c \
 	filter/ctl/ctl_learn.c \
 	filter/ctl/ctl_log.c \
+	filter/ctl/ctl_reputation.c \
 	filter/ctl/ctl_rules.c \
 	filter/ctl/ctl_why.c \
 	filter/ctl/job.c \

@@ -55,8 +55,8 @@ prefix_text(struct ip ip, unsigned bits, struct arena *arena)
 	return arena_printf(arena, "%s/%u", text, bits);
 }
 
-static struct span
-text_of(const struct repute_sender *sender, enum repute_subject subject,
+struct span
+repute_text(const struct repute_sender *sender, enum repute_subject subject,
     struct arena *arena)
 {
 	char text[IP_TEXT_SIZE];
@@ -163,7 +163,7 @@ repute_judge(struct store *store, const struct repute_sender *sender,
 
 	for (int i = 0; i < REPUTE_SUBJECTS; i++) {
 		struct repute_standing *s = &result.v[i];
-		s->key = text_of(sender, (enum repute_subject)i, arena);
+		s->key = repute_text(sender, (enum repute_subject)i, arena);
 		s->known = s->key.len > 0;
 		if (!s->known)
 			continue;
@@ -227,7 +227,7 @@ repute_note(struct store *store, const struct repute_sender *sender, bool bad,
 
 	for (int i = 0; i < REPUTE_SUBJECTS; i++) {
 		enum repute_subject subject = (enum repute_subject)i;
-		struct span text = text_of(sender, subject, arena);
+		struct span text = repute_text(sender, subject, arena);
 		if (!text.len)
 			continue;
 		ops[n] = (struct store_op){
@@ -255,7 +255,7 @@ repute_key_parse(struct span text, struct arena *arena, struct repute_key *ret,
 	if (ip_parse(text, &ip) == 0) {
 		struct repute_sender sender = {.ip = ip};
 		ret->subject = REPUTE_ADDRESS;
-		ret->text = text_of(&sender, REPUTE_ADDRESS, arena);
+		ret->text = repute_text(&sender, REPUTE_ADDRESS, arena);
 		return 0;
 	}
 	if (ip_net_parse(text, &net) == 0) {

@@ -41,6 +41,10 @@ struct repute_result {
 	double confidence;
 };
 
+/* The text of a sender's key of that subject: empty when it does not apply. */
+struct span repute_text(const struct repute_sender *sender,
+    enum repute_subject subject, struct arena *arena);
+
 /* Reads all subjects of a sender in one call. Memory: arena. */
 int repute_judge(struct store *store, const struct repute_sender *sender,
     int64_t now, int64_t deadline, struct arena *arena,

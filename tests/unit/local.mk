@@ -91,3 +91,7 @@ UNIT += tests/unit/test_dnslist
 tests_unit_test_dnslist_LDADD = tests/lib/libtap.a $(LIBS_DNS)
 UNIT += tests/unit/test_scan_list
 tests_unit_test_scan_list_LDADD = tests/lib/libtap.a $(LIBS_SCAN)
+UNIT += tests/unit/test_repute
+tests_unit_test_repute_LDADD = tests/lib/libtap.a $(LIBS_LEARN)
+UNIT += tests/unit/test_state
+tests_unit_test_state_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
