@@ -16,6 +16,7 @@
 #include "filter/control_answer.h"
 #include "filter/service.h"
 #include "filter/socket.h"
+#include "filter/train.h"
 
 /*
  * One thread polls the listener and a handful of connections, none of which
@@ -29,6 +30,7 @@
 #define SOCKET_MODE 0666
 #define GROUPS_MAX 256
 #define BEAT_MS 1000 /* the thread takes a turn at least that often */
+#define FILES_MAX 4 /* descriptors that may come with one piece */
 
 struct client {
 	int fd; /* -1: free */
@@ -36,6 +38,7 @@ struct client {
 	struct control_peer peer;
 	char line[LINE_MAX_BYTES];
 	size_t len;
+	int file;    /* that came with the line, or -1 */
 	char *reply; /* heap, or NULL while reading */
 	size_t reply_len, sent;
 };
@@ -54,22 +57,14 @@ struct control {
 /* --- who asks ------------------------------------------------------------------------ */
 
 static bool
-is_assay(uid_t uid)
+in_group(struct span name, gid_t gid, const gid_t *groups, size_t n)
 {
-	char room[16384];
-	struct passwd pw, *found = NULL;
-
-	(void)getpwnam_r(ASSAY_USER, &pw, room, sizeof room, &found);
-	return found && found->pw_uid == uid;
-}
-
-static bool
-is_reader(gid_t gid, const gid_t *groups, size_t n)
-{
-	char room[16384];
+	char room[16384], text[256];
 	struct group group, *found = NULL;
 
-	(void)getgrnam_r("adm", &group, room, sizeof room, &found);
+	if (!span_copy(name, text, sizeof text))
+		return false;
+	(void)getgrnam_r(text, &group, room, sizeof room, &found);
 	if (!found)
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -78,8 +73,34 @@ is_reader(gid_t gid, const gid_t *groups, size_t n)
 	return gid == found->gr_gid;
 }
 
+static bool
+is_user(struct span name, uid_t uid)
+{
+	char room[16384], text[256];
+	struct passwd pw, *found = NULL;
+
+	if (!span_copy(name, text, sizeof text))
+		return false;
+	(void)getpwnam_r(text, &pw, room, sizeof room, &found);
+	return found && found->pw_uid == uid;
+}
+
+static bool
+is_trainer(const struct settings *settings, const struct ucred *cred,
+    const gid_t *groups, size_t n)
+{
+	for (size_t i = 0; i < settings->n_trainers; i++) {
+		struct span name = settings->trainers[i];
+		if (span_starts(name, SPAN("@"))
+			? in_group(span_skip(name, 1), cred->gid, groups, n)
+			: is_user(name, cred->uid))
+			return true;
+	}
+	return false;
+}
+
 static struct control_peer
-judge_peer(int fd)
+judge_peer(struct daemon *daemon, int fd)
 {
 	struct control_peer peer = {0};
 	struct ucred cred;
@@ -94,11 +115,16 @@ judge_peer(int fd)
 #else
 	groups_len = 0;
 #endif
+	size_t n_groups = groups_len / sizeof(gid_t);
 	peer.uid = cred.uid;
-	peer.may_change =
-	    cred.uid == 0 || cred.uid == geteuid() || is_assay(cred.uid);
+	peer.may_change = cred.uid == 0 || cred.uid == geteuid() ||
+			  is_user(SPAN(ASSAY_USER), cred.uid);
 	peer.may_read = peer.may_change ||
-			is_reader(cred.gid, groups, groups_len / sizeof(gid_t));
+			in_group(SPAN("adm"), cred.gid, groups, n_groups);
+	struct snapshot *snapshot = daemon_snapshot(daemon);
+	peer.may_train = peer.may_change || is_trainer(&snapshot->settings,
+						&cred, groups, n_groups);
+	snapshot_unref(snapshot);
 	return peer;
 }
 
@@ -159,6 +185,8 @@ drop_client(struct client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->fd >= 0 && c->file >= 0)
+		close(c->file);
 	free(c->reply);
 	c->fd = -1;
 	c->reply = NULL;
@@ -178,7 +206,8 @@ accept_client(struct control *control)
 			continue;
 		c->fd = fd;
 		c->deadline = clock_deadline(CLIENT_MS);
-		c->peer = judge_peer(fd);
+		c->peer = judge_peer(control->daemon, fd);
+		c->file = -1;
 		c->len = c->reply_len = c->sent = 0;
 		return;
 	}
@@ -186,10 +215,27 @@ accept_client(struct control *control)
 }
 
 static void
+train(struct daemon *daemon, int file, enum bayes_class class,
+    struct control_training *ret)
+{
+	enum bayes_change change;
+
+	if (!daemon->store)
+		err_set(&ret->err, ERR_STATE, "there is no store");
+	else if (file < 0)
+		err_set(&ret->err, ERR_INVALID, "no message came with it");
+	else if (train_file(daemon->store, file, class, clock_wall(), &change,
+		     &ret->err) == 0)
+		ret->change = train_change_name(change);
+}
+
+static void
 answer(struct control *control, struct client *c, struct span line)
 {
-	enum control_request request = control_parse(line, &c->peer);
+	enum bayes_class class = BAYES_SPAM;
+	enum control_request request = control_parse(line, &c->peer, &class);
 	struct control_errors errors = {0};
+	struct control_training training = {0};
 	bool good = false;
 
 	/* Those who ask meanwhile are served by this same reload. */
@@ -197,7 +243,10 @@ answer(struct control *control, struct client *c, struct span line)
 		atomic_store(&control->reload_wanted, false);
 		good = reload(control, &errors);
 	}
-	c->reply = control_reply(control->daemon, request, good, &errors);
+	if (request == CONTROL_LEARN)
+		train(control->daemon, c->file, class, &training);
+	c->reply =
+	    control_reply(control->daemon, request, good, &errors, &training);
 	control_errors_done(&errors);
 	c->reply_len = c->reply ? strlen(c->reply) : 0;
 	c->deadline = clock_deadline(CLIENT_MS);
@@ -205,10 +254,46 @@ answer(struct control *control, struct client *c, struct span line)
 		drop_client(c);
 }
 
+/* Reads more of the line, and the descriptor that may come with it: the first
+ * is kept, others are closed. */
+static ssize_t
+receive(struct client *c)
+{
+	union {
+		char room[CMSG_SPACE(FILES_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} space;
+	struct iovec iov = {c->line + c->len, sizeof c->line - c->len};
+	struct msghdr m = {
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = space.room,
+	    .msg_controllen = sizeof space.room,
+	};
+	ssize_t n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return n;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+			if (c->file < 0)
+				c->file = fd;
+			else
+				close(fd);
+		}
+	}
+	return n;
+}
+
 static void
 read_client(struct control *control, struct client *c)
 {
-	ssize_t n = read(c->fd, c->line + c->len, sizeof c->line - c->len);
+	ssize_t n = receive(c);
 	struct span line;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))

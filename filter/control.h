@@ -11,6 +11,8 @@
  *
  *	{"request": "status"}  root, assay, the daemon's user, group adm
  *	{"request": "reload"}  root, assay, the daemon's user
+ *	{"request": "learn", "class": "spam", "ham" or "forget"}, and the message
+ *	    as a descriptor (SCM_RIGHTS): the same, and learn.trainers
  *
  * Answers: {"ok": true, ...} or {"ok": false, "error": "...", "errors": []}.
  */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "filter/base/clock.h"
+#include "filter/train.h"
 
 /*
  * Requests are a table: name and right. The answers carry plain counters; what
@@ -15,14 +16,30 @@
 static const struct {
 	const char *name;
 	enum control_request request;
-	bool changes;
+	enum right { READS, TRAINS, CHANGES } right;
 } requests[] = {
-    {"status", CONTROL_STATUS, false},
-    {"reload", CONTROL_RELOAD, true},
+    {"status", CONTROL_STATUS, READS},
+    {"reload", CONTROL_RELOAD, CHANGES},
+    {"learn", CONTROL_LEARN, TRAINS},
 };
 
+static bool
+may(const struct control_peer *peer, enum right right)
+{
+	switch (right) {
+	case READS:
+		return peer->may_read;
+	case TRAINS:
+		return peer->may_train;
+	case CHANGES:
+		break;
+	}
+	return peer->may_change;
+}
+
 enum control_request
-control_parse(struct span line, const struct control_peer *peer)
+control_parse(struct span line, const struct control_peer *peer,
+    enum bayes_class *ret_class)
 {
 	json_t *root =
 	    json_loadb(line.p, line.len, JSON_REJECT_DUPLICATES, NULL);
@@ -33,10 +50,12 @@ control_parse(struct span line, const struct control_peer *peer)
 	     i++) {
 		if (strcmp(name, requests[i].name) != 0)
 			continue;
-		bool may =
-		    requests[i].changes ? peer->may_change : peer->may_read;
-		result = may ? requests[i].request : CONTROL_DENIED;
+		result = may(peer, requests[i].right) ? requests[i].request
+						      : CONTROL_DENIED;
 	}
+	const char *class = json_string_value(json_object_get(root, "class"));
+	if (result == CONTROL_LEARN && !train_class(span_of(class), ret_class))
+		result = CONTROL_BAD;
 	json_decref(root);
 	return result;
 }
@@ -147,6 +166,33 @@ dns_json(struct daemon *daemon)
 }
 
 static json_t *
+store_json(struct daemon *daemon)
+{
+	struct store_status s = {.backend = "none"};
+
+	if (daemon->store)
+		store_status(daemon->store, &s);
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:s}", "backend",
+	    s.backend, "open", s.open, "reads", (json_int_t)s.reads, "writes",
+	    (json_int_t)s.writes, "errors", (json_int_t)s.errors,
+	    "queued_bytes", (json_int_t)s.queued_bytes, "dropped",
+	    (json_int_t)s.dropped, "problem", s.problem);
+}
+
+static json_t *
+log_json(struct daemon *daemon)
+{
+	struct verdictlog_status s = {0};
+
+	if (daemon->log)
+		verdictlog_status(daemon->log, &s);
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:s}", "good", s.good,
+	    "written", (json_int_t)s.written, "dropped", (json_int_t)s.dropped,
+	    "failed", (json_int_t)s.failed, "queued", (json_int_t)s.queued,
+	    "problem", s.problem);
+}
+
+static json_t *
 status_json(struct daemon *daemon)
 {
 	struct stats *stats = &daemon->stats;
@@ -182,6 +228,8 @@ status_json(struct daemon *daemon)
 	json_object_set_new(status, "degraded", causes_json(stats));
 	json_object_set_new(status, "latency_ms", latency_json(stats));
 	json_object_set_new(status, "dns", dns_json(daemon));
+	json_object_set_new(status, "store", store_json(daemon));
+	json_object_set_new(status, "verdicts", log_json(daemon));
 	return status;
 }
 
@@ -210,14 +258,25 @@ reload_json(bool good, const struct control_errors *errors)
 }
 
 static json_t *
+learn_json(const struct control_training *training)
+{
+	if (!training->change)
+		return failure(training->err.text);
+	return json_pack("{s:b, s:s}", "ok", 1, "change", training->change);
+}
+
+static json_t *
 reply_json(struct daemon *daemon, enum control_request request, bool good,
-    const struct control_errors *errors)
+    const struct control_errors *errors,
+    const struct control_training *training)
 {
 	switch (request) {
 	case CONTROL_STATUS:
 		return status_json(daemon);
 	case CONTROL_RELOAD:
 		return reload_json(good, errors);
+	case CONTROL_LEARN:
+		return learn_json(training);
 	case CONTROL_DENIED:
 		return json_pack("{s:b, s:b, s:s}", "ok", 0, "denied", 1,
 		    "error", "not allowed for your user");
@@ -231,9 +290,10 @@ reply_json(struct daemon *daemon, enum control_request request, bool good,
 
 char *
 control_reply(struct daemon *daemon, enum control_request request, bool good,
-    const struct control_errors *errors)
+    const struct control_errors *errors,
+    const struct control_training *training)
 {
-	json_t *reply = reply_json(daemon, request, good, errors);
+	json_t *reply = reply_json(daemon, request, good, errors, training);
 	char *text = json_dumps(reply, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	size_t len = text ? strlen(text) : 0;
 	char *line = text ? realloc(text, len + 2) : NULL;

@@ -1,9 +1,7 @@
 #include "filter/daemon.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "filter/base/clock.h"
@@ -15,26 +13,65 @@
  * length; sessions drop the old one with their message.
  */
 
-#define STATE_MODE 0750
+#define LOCK_WAIT_MS 15000 /* a restart overlaps with the old one's end */
+#define SAVE_MS 3000       /* where a session is still busy */
+#define LOG_QUEUE_MAX ((size_t)32 << 20)
 
-/* The state folder, made when it is missing. NULL: none can be used. */
-static char *
-open_state(const struct settings *settings)
+/* The state folder, made when it is missing, and its lock. Without a folder
+ * mail goes on; a folder that another process writes refuses the start. */
+static int
+open_state(
+    struct daemon *daemon, const struct settings *settings, struct err *err)
 {
-	char *path = malloc(settings->state.len + 1);
+	struct err why;
 
-	if (!path)
-		return NULL;
-	(void)span_copy(settings->state, path, settings->state.len + 1);
-	if ((mkdir(path, STATE_MODE) != 0 && errno != EEXIST) ||
-	    access(path, W_OK | X_OK) != 0) {
-		log_warn("state=%s error=%s, going on without: refs change"
-			 " their key at each start, bodies stay in memory",
-		    path, errno == ENOENT ? "missing" : "not-writable");
-		free(path);
-		return NULL;
+	daemon->state_lock = -1;
+	if (state_make(settings, &why)) {
+		log_warn("%s, going on without: no store, no verdict log, refs"
+			 " change their key at each start, bodies stay in"
+			 " memory",
+		    why.text);
+		return 0;
 	}
-	return path;
+	daemon->spool = malloc(settings->state.len + 1);
+	if (!daemon->spool)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	(void)span_copy(
+	    settings->state, daemon->spool, settings->state.len + 1);
+	return state_lock(settings, LOCK_WAIT_MS, &daemon->state_lock, err);
+}
+
+/* A store on this machine needs the folder, one elsewhere does not. */
+static int
+open_store(
+    struct daemon *daemon, const struct settings *settings, struct err *err)
+{
+	if (!daemon->spool && span_is(settings->store.url, "lmdb:"))
+		return 0;
+	return state_open_store(settings, false, &daemon->store, err);
+}
+
+static int
+open_log(
+    struct daemon *daemon, const struct settings *settings, struct err *err)
+{
+	struct verdictlog_options options = {
+	    .retain_days = settings->log_retain_days,
+	    .max_size = settings->log_max_size,
+	    .queue_max = LOG_QUEUE_MAX,
+	};
+	struct arena *arena;
+	int rc;
+
+	if (!daemon->spool)
+		return 0;
+	arena = arena_new(0);
+	options.folder =
+	    arena ? state_path(settings, STATE_VERDICTS, arena) : NULL;
+	rc = options.folder ? verdictlog_open(&options, &daemon->log, err)
+			    : err_set(err, ERR_NOMEM, "out of memory");
+	arena_free(arena);
+	return rc;
 }
 
 static int
@@ -56,7 +93,13 @@ open_parts(
 	int rc = dkim_setup(err);
 
 	if (rc == 0)
+		rc = open_state(daemon, settings, err);
+	if (rc == 0)
 		rc = open_refs(daemon, err);
+	if (rc == 0)
+		rc = open_store(daemon, settings, err);
+	if (rc == 0)
+		rc = open_log(daemon, settings, err);
 	if (rc == 0)
 		rc = dns_open(&settings->dns, &daemon->dns, err);
 	if (rc == 0)
@@ -77,6 +120,7 @@ daemon_open(struct daemon *daemon, const struct settings_source *source,
 	    .source = *source,
 	    .snapshot = snapshot,
 	    .sessions_limit = settings->sessions,
+	    .state_lock = -1,
 	};
 	lock_init(&daemon->lock, LOCK_SNAPSHOT);
 	registry_init(&daemon->registry);
@@ -85,7 +129,6 @@ daemon_open(struct daemon *daemon, const struct settings_source *source,
 	if (settings->dns.zone)
 		log_warn("dns.zone=%s: all DNS answers come from this file",
 		    settings->dns.zone);
-	daemon->spool = open_state(settings);
 	if (open_parts(daemon, settings, err)) {
 		int rc = err->code;
 		daemon_close(daemon);
@@ -95,10 +138,30 @@ daemon_open(struct daemon *daemon, const struct settings_source *source,
 }
 
 void
+daemon_save(struct daemon *daemon, bool quiet)
+{
+	if (!quiet) {
+		int64_t deadline = clock_deadline(SAVE_MS);
+		if ((daemon->store && store_flush(daemon->store, deadline)) ||
+		    (daemon->log && verdictlog_flush(daemon->log, deadline)))
+			log_warn("stop: not all that waited was written");
+		return;
+	}
+	store_close(daemon->store);
+	verdictlog_close(daemon->log);
+	daemon->store = NULL;
+	daemon->log = NULL;
+}
+
+void
 daemon_close(struct daemon *daemon)
 {
 	scan_slots_free(daemon->slots);
 	dns_close(daemon->dns);
+	store_close(daemon->store);
+	verdictlog_close(daemon->log);
+	if (daemon->state_lock >= 0)
+		close(daemon->state_lock);
 	dkim_teardown();
 	snapshot_unref(daemon->snapshot);
 	free(daemon->spool);

@@ -8,6 +8,7 @@
 #include "filter/registry.h"
 #include "filter/scan/slots.h"
 #include "filter/settings.h"
+#include "filter/state.h"
 #include "filter/stats.h"
 
 /*
@@ -26,7 +27,10 @@ struct daemon {
 	struct registry registry;
 	struct stats stats;
 	_Atomic int64_t body_memory; /* bytes of bodies of all sessions */
-	char *spool;                 /* folder for large bodies, or NULL */
+	char *spool;                 /* the state folder, or NULL: none */
+	int state_lock;              /* of that folder, or -1 */
+	struct store *store;         /* or NULL: none can be had */
+	struct verdictlog *log;      /* or NULL: no state folder */
 };
 
 /*
@@ -38,6 +42,13 @@ int daemon_open(struct daemon *daemon, const struct settings_source *source,
     struct snapshot *snapshot, struct err *err) MUST_USE;
 /* Only when no session can be in a callback any more. */
 void daemon_close(struct daemon *daemon);
+/*
+ * Writes what waits to be written, some seconds at most, at the end of the
+ * process.
+ *
+ * quiet  no callback runs nor will: store and log are closed.
+ */
+void daemon_save(struct daemon *daemon, bool quiet);
 
 /* The snapshot in force, with a reference for the caller. */
 struct snapshot *daemon_snapshot(struct daemon *daemon);

@@ -78,7 +78,7 @@ sender_domain(const struct fields_request *fields, enum reply_class class)
 
 static enum answer
 refuse(const struct mta *mta, const struct fields_request *fields,
-    const struct verdict *verdict)
+    const struct verdict *verdict, struct reply *reply)
 {
 	struct reply_request request = {
 	    .class = verdict->reply,
@@ -87,32 +87,34 @@ refuse(const struct mta *mta, const struct fields_request *fields,
 	    .ref = fields->ref,
 	    .help_url = verdict->policy->help_url,
 	};
-	struct reply reply;
 
 	if (verdict->policy->reply_rules && fields->scan)
 		request.hits = &fields->examination->hits;
-	reply_make(&request, &reply);
+	reply_make(&request, reply);
 	/* Without our text the MTA uses its own: the refusal stands. */
-	(void)mta->set_reply(mta->ctx, reply.code, reply.status, reply.text);
+	(void)mta->set_reply(mta->ctx, reply->code, reply->status, reply->text);
 	return request.temporary ? ANSWER_TEMPFAIL : ANSWER_REJECT;
 }
 
-enum answer
+void
 enact_verdict(const struct mta *mta, const struct fields_request *fields,
-    struct verdict *verdict, unsigned *ret_missed)
+    struct verdict *verdict, struct enacted *ret)
 {
-	*ret_missed = 0;
-	if (verdict->action == ACTION_REJECT ||
-	    verdict->action == ACTION_TEMPFAIL)
-		return refuse(mta, fields, verdict);
+	ret->answer = ANSWER_CONTINUE;
+	ret->missed = 0;
+	ret->replied = verdict->action == ACTION_REJECT ||
+		       verdict->action == ACTION_TEMPFAIL;
+	if (ret->replied) {
+		ret->answer = refuse(mta, fields, verdict, &ret->reply);
+		return;
+	}
 	if (verdict->action == ACTION_QUARANTINE && !hold(mta, fields->ref)) {
 		verdict->action = ACTION_TAG;
 		/* That it cannot was said at the negotiation. */
-		*ret_missed += (mta->can & MTA_QUARANTINE) != 0;
+		ret->missed += (mta->can & MTA_QUARANTINE) != 0;
 	}
 	if (fields->scan)
-		edit_fields(mta, fields, ret_missed);
-	return ANSWER_CONTINUE;
+		edit_fields(mta, fields, &ret->missed);
 }
 
 enum answer

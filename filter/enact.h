@@ -14,11 +14,16 @@ enum answer { ANSWER_CONTINUE, ANSWER_ACCEPT, ANSWER_REJECT, ANSWER_TEMPFAIL };
  * fields   scan NULL: the message could not be looked at, no field is touched.
  * verdict  its action becomes what was done: an MTA that cannot hold gets the
  *          message tagged instead.
- * ret_missed  edits that the MTA refused.
+ * ret      what came of it.
  */
-enum answer enact_verdict(const struct mta *mta,
-    const struct fields_request *fields, struct verdict *verdict,
-    unsigned *ret_missed);
+struct enacted {
+	enum answer answer;
+	unsigned missed; /* edits that the MTA refused */
+	bool replied;    /* `reply` was given */
+	struct reply reply;
+};
+void enact_verdict(const struct mta *mta, const struct fields_request *fields,
+    struct verdict *verdict, struct enacted *ret);
 
 /* A refusal before the end of a message; sets the reply. */
 enum answer enact_refusal(const struct mta *mta, enum reply_class class,

@@ -404,6 +404,7 @@ stop(struct program *p, int status)
 	log_info("assayd stops");
 	bool quiet = milter_stop(STOP_MS);
 	control_stop(p->control);
+	daemon_save(&p->daemon, quiet);
 	socket_remove(&p->control_file);
 	if (p->options.pidfile)
 		(void)unlink(p->options.pidfile);

@@ -92,7 +92,8 @@ make_ref(struct session *s)
 {
 	struct ref_source *refs = &s->daemon->refs;
 
-	ref_format(&refs->key, ref_next(refs, clock_wall()), s->t.ref);
+	s->t.ref_number = ref_next(refs, clock_wall());
+	ref_format(&refs->key, s->t.ref_number, s->t.ref);
 }
 
 static struct log_limit overload_limit;
@@ -238,8 +239,12 @@ open_message(struct session *s, size_t size_hint)
 	message_set_envelope_from(s->t.message, s->t.envelope.mail_from);
 	s->t.scan = scan_new(s->arena, &s->snapshot->scan, &s->t.envelope,
 	    s->t.message, s->daemon->dns);
-	if (s->t.scan)
-		s->t.scan->slots = s->daemon->slots;
+	if (!s->t.scan)
+		return;
+	s->t.scan->slots = s->daemon->slots;
+	s->t.scan->store = s->daemon->store;
+	if (!s->daemon->store)
+		scan_degrade(s->t.scan, "store");
 }
 
 /* The arena with the budget of the snapshot. */

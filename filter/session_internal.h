@@ -21,6 +21,7 @@ struct transaction {
 	struct session_policies VEC(size_t) policies; /* each once */
 	size_t n_rcpts;
 	struct span first_rcpt;
+	uint64_t ref_number;
 	char ref[REF_TEXT_SIZE];
 };
 

@@ -4,7 +4,9 @@
 
 #include "filter/base/clock.h"
 #include "filter/base/log.h"
+#include "filter/feedback.h"
 #include "filter/journal.h"
+#include "filter/recorder.h"
 
 /*
  * The end of a message: examination, verdict, what the MTA is told, and the
@@ -20,6 +22,7 @@ struct judgement {
 	struct examination examination;
 	struct policy_facts facts;
 	struct verdict verdict;
+	struct enacted enacted;
 	bool seen; /* false: memory ended before the scan did */
 	int64_t started;
 };
@@ -101,6 +104,27 @@ message_id(struct session *s)
 	return id;
 }
 
+/* Into the verdict log; what does not fit there is counted there. */
+static void
+record(struct session *s, const struct judgement *j,
+    const struct journal_entry *entry)
+{
+	struct recorder_request request = {
+	    .entry = entry,
+	    .settings = &s->snapshot->settings,
+	    .facts = &j->facts,
+	    .reply = j->enacted.replied ? &j->enacted.reply : NULL,
+	    .id = s->t.ref_number,
+	    .time = clock_wall(),
+	    .scan = j->seen ? s->t.scan : NULL,
+	};
+	struct record record;
+
+	if (s->daemon->log && s->work &&
+	    recorder_make(&request, s->work, &record))
+		(void)verdictlog_append(s->daemon->log, &record);
+}
+
 static void
 note(struct session *s, const struct judgement *j, int64_t ms)
 {
@@ -128,6 +152,9 @@ note(struct session *s, const struct judgement *j, int64_t ms)
 		entry.hits = &j->examination.hits;
 	}
 	journal_write(&entry);
+	record(s, j, &entry);
+	if (j->seen)
+		feedback_note(s->t.scan, &j->examination, &j->verdict);
 	for (size_t i = 0; i < j->facts.n_degraded; i++)
 		stats_degraded(&s->daemon->stats, j->facts.degraded[i]);
 	stats_message(&s->daemon->stats, j->facts.direction, &j->verdict, ms);
@@ -147,7 +174,7 @@ note_missed(struct session *s, unsigned missed)
 		    s->t.ref, missed, (unsigned long long)held_back);
 }
 
-static enum answer
+static void
 enact(struct session *s, struct judgement *j)
 {
 	struct fields_request fields = {
@@ -159,24 +186,20 @@ enact(struct session *s, struct judgement *j)
 	    .ref = s->t.ref,
 	    .leading_space = s->mta.can & MTA_LEADING_SPACE,
 	};
-	unsigned missed;
-	enum answer answer =
-	    enact_verdict(&s->mta, &fields, &j->verdict, &missed);
 
-	note_missed(s, missed);
-	return answer;
+	enact_verdict(&s->mta, &fields, &j->verdict, &j->enacted);
+	note_missed(s, j->enacted.missed);
 }
 
 enum answer
 session_judge(struct session *s)
 {
 	struct judgement j = {.started = clock_mono_ms()};
-	enum answer answer;
 
 	if (!s->work)
 		s->work = arena_new(WORK_BYTES);
 	judge(s, &j);
-	answer = enact(s, &j);
+	enact(s, &j);
 	note(s, &j, clock_mono_ms() - j.started);
-	return answer;
+	return j.enacted.answer;
 }

@@ -9,6 +9,7 @@
 #include "filter/base/file.h"
 #include "filter/base/log.h"
 #include "tests/lib/fake_mta.h"
+#include "tests/lib/scenario_state.h"
 #include "tests/lib/tap.h"
 
 /*
@@ -391,6 +392,26 @@ last_line(const struct buf *log)
 	return last;
 }
 
+/* What is remembered. False: the word says something else. */
+static bool
+expect_state(struct play *p, struct span what, struct span args)
+{
+	struct scenario_why why;
+	bool good;
+
+	if (span_is(what, "marks"))
+		good = scenario_marks(&p->daemon, args, &why);
+	else if (span_is(what, "record") || span_is(what, "records") ||
+		 span_is(what, "rcpt") || span_is(what, "symbol"))
+		good = scenario_record(&p->daemon, p->folder, what,
+		    span_of(unescape(p, args)), &why);
+	else
+		return false;
+	if (!good)
+		fail(p, why.text, args);
+	return true;
+}
+
 static void
 do_expect(struct play *p, struct span args)
 {
@@ -416,7 +437,7 @@ do_expect(struct play *p, struct span args)
 		want_in(p, last_line(&p->log), rest, false, "log");
 	} else if (span_is(what, "anylog")) {
 		want_in(p, buf_span(&p->log), rest, true, "log");
-	} else {
+	} else if (!expect_state(p, what, rest)) {
 		fail(p, "unknown expectation", what);
 	}
 }
@@ -460,6 +481,36 @@ do_lacks(struct play *p, struct span what)
 }
 
 static void
+do_mark(struct play *p, struct span args)
+{
+	struct scenario_why why;
+
+	open_daemon(p);
+	if (!scenario_mark(&p->daemon, args, &why))
+		fail(p, why.text, args);
+}
+
+/* train CLASS N, then a message and "." */
+static void
+do_train(struct play *p, struct span args)
+{
+	struct span class = span_word(&args), line;
+	struct scenario_why why;
+	uint64_t n = 0;
+	struct buf text;
+
+	open_daemon(p);
+	buf_init(&text, p->arena, SCENARIO_MAX);
+	while (next_line(p, &line) && !span_is(line, ".")) {
+		buf_add_str(&text, unescape(p, line));
+		buf_add_char(&text, '\n');
+	}
+	if (span_to_u64(span_trim(args), &n) ||
+	    !scenario_train(&p->daemon, class, n, buf_span(&text), &why))
+		fail(p, n ? why.text : "no number", args);
+}
+
+static void
 do_close(struct play *p)
 {
 	session_free(p->session);
@@ -493,6 +544,10 @@ do_setup(struct play *p, struct span verb, struct span args)
 		do_lacks(p, args);
 	else if (span_is(verb, "macro"))
 		do_macro(p, args);
+	else if (span_is(verb, "mark"))
+		do_mark(p, args);
+	else if (span_is(verb, "train"))
+		do_train(p, args);
 	else
 		return false;
 	return true;

@@ -1,0 +1,225 @@
+#include "tests/lib/scenario_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "filter/base/clock.h"
+#include "filter/train.h"
+
+/* Reads and writes through the same functions as the product. */
+
+#define PATIENCE_MS 10000
+
+static bool
+because(struct scenario_why *why, const char *what, struct span text)
+{
+	snprintf(why->text, sizeof why->text, "%s: %.*s", what, SPAN_ARG(text));
+	return false;
+}
+
+/* --- the verdict log -------------------------------------------------------------- */
+
+struct newest {
+	struct record *record;
+	uint64_t n;
+};
+
+static bool
+keep(void *arg, const struct record *record)
+{
+	struct newest *newest = arg;
+
+	if (newest->n++ == 0)
+		newest->record = record_copy(record);
+	return true;
+}
+
+static bool
+field_is(const struct record *r, struct span name, struct span want,
+    struct scenario_why *why)
+{
+	char number[32];
+
+	for (const struct record_field *f = record_fields; f->name; f++) {
+		if (!span_is(name, f->name))
+			continue;
+		struct span got = SPAN_NONE;
+		if (f->type == RECORD_TEXT) {
+			got = record_text(r, f);
+		} else {
+			snprintf(number, sizeof number, "%" PRId64,
+			    record_int(r, f));
+			got = span_of(number);
+		}
+		if (!got.p && span_is(want, "-"))
+			return true;
+		return span_eq(got, want) || because(why, "it is", got);
+	}
+	return because(why, "no such field", name);
+}
+
+static bool
+rcpt_is(const struct record *r, struct span addr, struct span action,
+    struct scenario_why *why)
+{
+	for (size_t i = 0; i < r->rcpts.n; i++)
+		if (span_eq(r->rcpts.v[i].addr, addr))
+			return span_eq(r->rcpts.v[i].action, action) ||
+			       because(why, "it is", r->rcpts.v[i].action);
+	return because(why, "no such recipient", addr);
+}
+
+static bool
+symbol_is(const struct record *r, struct span name, struct span text,
+    struct scenario_why *why)
+{
+	for (size_t i = 0; i < r->symbols.n; i++)
+		if (span_eq(r->symbols.v[i].name, name))
+			return span_find(r->symbols.v[i].evidence, text, 0) !=
+				   SPAN_NPOS ||
+			       because(why, "it is", r->symbols.v[i].evidence);
+	return because(why, "no such symbol", name);
+}
+
+static bool
+check(const struct newest *newest, struct span what, struct span first,
+    struct span rest, struct scenario_why *why)
+{
+	char number[32];
+
+	if (span_is(what, "records")) {
+		snprintf(number, sizeof number, "%" PRIu64, newest->n);
+		return span_is(first, number) ||
+		       because(why, "there are", span_of(number));
+	}
+	if (!newest->record)
+		return because(why, "no record", SPAN(""));
+	if (span_is(what, "record"))
+		return field_is(newest->record, first, rest, why);
+	if (span_is(what, "rcpt"))
+		return rcpt_is(newest->record, first, rest, why);
+	return symbol_is(newest->record, first, rest, why);
+}
+
+bool
+scenario_record(struct daemon *daemon, const char *folder, struct span what,
+    struct span args, struct scenario_why *why)
+{
+	struct verdictlog_query query = {.newest_first = true};
+	struct newest newest = {0};
+	char path[512];
+	struct err err;
+
+	snprintf(path, sizeof path, "%s/" STATE_VERDICTS, folder);
+	if (verdictlog_flush(daemon->log, clock_deadline(PATIENCE_MS)))
+		return because(why, "the log was not written", SPAN(""));
+	if (verdictlog_read(path, &query, keep, &newest, &err))
+		return because(why, "cannot be read", span_of(err.text));
+	struct span first = span_word(&args);
+	bool good = check(&newest, what, first, span_trim_left(args), why);
+	free(newest.record);
+	return good;
+}
+
+/* --- the store ------------------------------------------------------------------------ */
+
+struct marks {
+	struct repute_key key;
+	uint64_t bad, good;
+};
+
+static bool
+read_marks(struct span args, struct arena *arena, struct marks *ret,
+    struct scenario_why *why)
+{
+	struct span key = span_word(&args), bad = span_word(&args);
+	struct err err;
+
+	if (repute_key_parse(key, arena, &ret->key, &err))
+		return because(why, "bad key", span_of(err.text));
+	if (span_to_u64(bad, &ret->bad) ||
+	    span_to_u64(span_trim(args), &ret->good))
+		return because(why, "no KEY BAD GOOD", args);
+	return true;
+}
+
+static bool
+compare_marks(struct daemon *daemon, struct span args, struct arena *arena,
+    struct scenario_why *why)
+{
+	struct repute_week weeks[REPUTE_PERIODS];
+	struct repute_standing standing;
+	struct marks want;
+	char got[64];
+	struct err err;
+
+	if (!read_marks(args, arena, &want, why))
+		return false;
+	if (store_flush(daemon->store, clock_deadline(PATIENCE_MS)) ||
+	    repute_show(daemon->store, want.key.subject, want.key.text,
+		clock_wall(), clock_deadline(PATIENCE_MS), arena, weeks,
+		&standing, &err))
+		return because(why, "the store", SPAN("failed"));
+	snprintf(got, sizeof got, "%" PRId64 " %" PRId64, weeks[0].bad,
+	    weeks[0].good);
+	return (weeks[0].bad == (int64_t)want.bad &&
+		   weeks[0].good == (int64_t)want.good) ||
+	       because(why, "marks are", span_of(got));
+}
+
+bool
+scenario_marks(
+    struct daemon *daemon, struct span args, struct scenario_why *why)
+{
+	struct arena *arena = arena_new(0);
+	bool good = compare_marks(daemon, args, arena, why);
+
+	arena_free(arena);
+	return good;
+}
+
+bool
+scenario_mark(struct daemon *daemon, struct span args, struct scenario_why *why)
+{
+	struct arena *arena = arena_new(0);
+	struct repute_sender sender = {0};
+	struct marks marks;
+	bool good = read_marks(args, arena, &marks, why);
+
+	if (good && marks.key.subject == REPUTE_ADDRESS)
+		good = ip_parse(marks.key.text, &sender.ip) == 0;
+	else if (good)
+		sender.aligned_domain = marks.key.text;
+	for (uint64_t i = 0; good && i < marks.bad; i++)
+		repute_note(
+		    daemon->store, &sender, true, false, clock_wall(), arena);
+	for (uint64_t i = 0; good && i < marks.good; i++)
+		repute_note(
+		    daemon->store, &sender, false, true, clock_wall(), arena);
+	if (good && store_flush(daemon->store, clock_deadline(PATIENCE_MS)))
+		good = because(why, "the store", SPAN("failed"));
+	arena_free(arena);
+	return good;
+}
+
+bool
+scenario_train(struct daemon *daemon, struct span class, uint64_t times,
+    struct span text, struct scenario_why *why)
+{
+	struct arena *arena = arena_new(0);
+	enum bayes_class which;
+	enum bayes_change change;
+	struct err err = {.text = "no class"};
+	bool good = train_class(class, &which);
+
+	for (uint64_t i = 0; good && i < times; i++)
+		good = train_text(daemon->store,
+			   arena_printf(arena, "%.*s\nnumber %" PRIu64 "\n",
+			       SPAN_ARG(text), i),
+			   which, clock_wall(), &change, &err) == 0;
+	if (!good)
+		because(why, "training", span_of(err.text));
+	arena_free(arena);
+	return good;
+}
