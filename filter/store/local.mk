@@ -24,3 +24,4 @@ filter_store_libstore_a_SOURCES = \
 	filter/store/store_redis_reply.c \
 	filter/store/store_url.c \
 	filter/store/store_url.h
+EXTRA_DIST += filter/store/README

@@ -74,6 +74,22 @@ make_folder(const struct lmdb_files *files, struct err *err)
 	return 0;
 }
 
+/* A lock file of ours gets the rights it should have, as far as we may. */
+static void
+settle_lock(int fd, uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || st.st_uid != geteuid())
+		return;
+	int rc = 0;
+	if (st.st_uid != uid || st.st_gid != gid)
+		rc = fchown(fd, uid, gid);
+	if ((st.st_mode & 07777) != LMDB_LOCK_MODE)
+		rc = fchmod(fd, LMDB_LOCK_MODE);
+	(void)rc; /* what is missing shows when LMDB opens it */
+}
+
 /*
  * The lock file comes before LMDB makes it, for its rights: the readers' own
  * group may write it, and root, looking at a stopped daemon's store, must not
@@ -81,27 +97,21 @@ make_folder(const struct lmdb_files *files, struct err *err)
  */
 static int
 make_lock(
-    const struct lmdb_files *files, const struct stat *owner, struct err *err)
+    const struct lmdb_files *files, const struct stat *folder, struct err *err)
 {
-	struct stat st;
-	int fd =
-	    open(files->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	uid_t uid = geteuid() == 0 ? folder->st_uid : geteuid();
+	int fd = open(files->lock, flags | O_CREAT | O_EXCL, 0600);
 
 	if (fd < 0 && errno == EROFS)
 		return 0; /* LMDB reads without it there */
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		int rc = failed(err, files->lock);
-		if (fd >= 0)
-			close(fd);
-		return rc;
+	if (fd < 0 && errno == EEXIST) {
+		uid = geteuid();
+		fd = open(files->lock, flags);
 	}
-	bool ours = st.st_uid == geteuid() || geteuid() == 0;
-	int rc = 0;
-	if (ours && (st.st_uid != owner->st_uid || st.st_gid != owner->st_gid))
-		rc = fchown(fd, owner->st_uid, owner->st_gid);
-	if (rc == 0 && ours && (st.st_mode & 07777) != LMDB_LOCK_MODE)
-		rc = fchmod(fd, LMDB_LOCK_MODE);
-	(void)rc; /* what is missing shows when LMDB opens it */
+	if (fd < 0)
+		return failed(err, files->lock);
+	settle_lock(fd, uid, folder->st_gid);
 	close(fd);
 	return 0;
 }

@@ -49,7 +49,7 @@ beat(struct store *store)
 	atomic_store(&store->beat, clock_mono_ms());
 }
 
-/* Writes all that is queued; false when the backend did not take it. */
+/* Writes what is queued; false when the backend did not take it. */
 static bool
 drain(struct store *store, int64_t until)
 {
@@ -113,7 +113,7 @@ run(void *arg)
 			break;
 		try_server(store);
 		patient = !breaker_is_closed(&store->breaker) ||
-			  !drain(store, CLOCK_NEVER);
+			  !drain(store, clock_deadline(TURN_MS));
 		sweep(store);
 		beat(store);
 	}

@@ -95,3 +95,5 @@ UNIT += tests/unit/test_repute
 tests_unit_test_repute_LDADD = tests/lib/libtap.a $(LIBS_LEARN)
 UNIT += tests/unit/test_state
 tests_unit_test_state_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
+UNIT += tests/unit/test_store_lmdb
+tests_unit_test_store_lmdb_LDADD = tests/lib/libtap.a $(LIBS_STORE)
