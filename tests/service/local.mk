@@ -1,3 +1,4 @@
-# The daemon under a service manager: readiness, watchdog, inherited sockets.
-TESTS += tests/service/test_service.py
-EXTRA_DIST += tests/service/test_service.py
+# The daemon under a service manager: readiness, watchdog, inherited sockets,
+# and what is installed for systemd.
+TESTS += tests/service/test_service.py tests/service/test_units.py
+EXTRA_DIST += tests/service/test_service.py tests/service/test_units.py
