@@ -9,9 +9,13 @@ filter_log_liblog_a_SOURCES = \
 	filter/log/log_sqlite.h \
 	filter/log/log_sqlite_common.c \
 	filter/log/log_sqlite_common.h \
+	filter/log/log_sqlite_file.h \
+	filter/log/log_sqlite_open.c \
 	filter/log/log_sqlite_read.c \
 	filter/log/log_text.c \
 	filter/log/log_text.h \
+	filter/log/log_writer.c \
+	filter/log/log_writer.h \
 	filter/log/record.c \
 	filter/log/record.h \
 	filter/log/verdictlog.c \

@@ -92,6 +92,9 @@ connect_to(struct reader *r, const char *name, int flags)
 		return rc;
 	log_sqlite_harden(r->db);
 	(void)sqlite3_busy_timeout(r->db, BUSY_MS);
+	/* With root's rights it could, as the last one, tidy up. */
+	(void)sqlite3_db_config(
+	    r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	bound_steps(r);
 	/* The first look at the file. */
 	return log_sqlite_number(
@@ -250,15 +253,14 @@ prepare(struct reader *r, struct err *err)
 		rc = bind_query(r);
 	if (!rc)
 		rc = log_sqlite_prepare(r->db,
-		    "SELECT addr, action FROM rcpt WHERE id = ? ORDER BY n"
-		    " LIMIT 10000",
+		    "SELECT addr, action FROM rcpt WHERE id = ? ORDER BY n",
 		    &r->rcpts);
 	if (!rc)
 		rc = log_sqlite_prepare(r->db,
 		    "SELECT n.name, CAST(round(s.count * 1000) AS INTEGER),"
 		    " s.score_milli, s.evidence, n.origin FROM symbol s LEFT"
 		    " JOIN name n ON n.name_id = s.name_id WHERE s.id = ?"
-		    " ORDER BY s.n LIMIT 10000",
+		    " ORDER BY s.n",
 		    &r->symbols);
 	return rc ? fail(r, rc, err) : 0;
 }
@@ -313,7 +315,8 @@ take_rcpts(struct reader *r, struct record *record)
 	sqlite3_stmt *stmt = r->rcpts;
 	int rc = sqlite3_bind_int64(stmt, 1, (int64_t)record->id);
 
-	while (!rc && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while (!rc && record->rcpts.n < RECORD_RCPTS_MAX &&
+	       (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct record_rcpt *rcpt = VEC_PUSH(r->arena, &record->rcpts);
 		rc = rcpt ? SQLITE_OK : SQLITE_NOMEM;
 		if (rcpt)
@@ -330,7 +333,8 @@ take_symbols(struct reader *r, struct record *record)
 	sqlite3_stmt *stmt = r->symbols;
 	int rc = sqlite3_bind_int64(stmt, 1, (int64_t)record->id);
 
-	while (!rc && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while (!rc && record->symbols.n < RECORD_SYMBOLS_MAX &&
+	       (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct record_symbol *s = VEC_PUSH(r->arena, &record->symbols);
 		rc = s ? SQLITE_OK : SQLITE_NOMEM;
 		if (s)

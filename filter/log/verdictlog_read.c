@@ -48,15 +48,18 @@ verdictlog_read(const char *folder, const struct verdictlog_query *query,
     verdictlog_fn *fn, void *arg, struct err *err)
 {
 	struct arena *arena = arena_new(DAYS_BUDGET);
+	struct err problem = {0};
 	struct log_days days;
 
 	if (!arena)
 		return err_set(err, ERR_NOMEM, "%s: out of memory", folder);
-	int rc = log_days_list(folder, arena, &days, err);
+	int rc = log_days_list(folder, arena, &days, &problem);
 	if (!rc)
 		rc = read_days(folder, &days, query, fn, arg, err);
 	else if (rc == ERR_NOTFOUND)
 		rc = 0;
+	else
+		(void)err_set(err, rc, "%s", problem.text);
 	arena_free(arena);
 	return rc;
 }

@@ -68,6 +68,16 @@ tests_unit_test_service_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 UNIT += tests/unit/test_dkim_guard tests/unit/test_dmarc
 tests_unit_test_dkim_guard_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_dmarc_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_record
+UNIT += tests/unit/test_verdictlog
+UNIT += tests/unit/test_verdictlog_faults
+tests_unit_test_record_LDADD = tests/lib/libtap.a $(LIBS_LOG)
+tests_unit_test_verdictlog_SOURCES = tests/unit/test_verdictlog.c \
+	tests/unit/logkit.h
+tests_unit_test_verdictlog_LDADD = tests/lib/libtap.a $(LIBS_LOG)
+tests_unit_test_verdictlog_faults_SOURCES = tests/unit/test_verdictlog_faults.c \
+	tests/unit/logkit.h
+tests_unit_test_verdictlog_faults_LDADD = tests/lib/libtap.a $(LIBS_LOG)
 tests_unit_test_html_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_url_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_mime_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
