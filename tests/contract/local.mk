@@ -11,3 +11,5 @@ tests_contract_test_resolver_SOURCES = tests/contract/test_resolver.c \
 tests_contract_test_resolver_LDADD = tests/lib/libtap.a $(LIBS_DNS)
 tests_contract_test_store_LDADD = tests/lib/libtap.a $(LIBS_STORE)
 tests_contract_test_store_kill_LDADD = tests/lib/libtap.a $(LIBS_STORE)
+# With a real nsd, from tests/run.
+EXTRA_DIST += tests/contract/test_lists.py tests/lib/nameserver.py
