@@ -8,6 +8,7 @@ fixed time: each wait is for an event and has a deadline.
 """
 
 import collections
+import contextlib
 import grp
 import json
 import os
@@ -30,7 +31,8 @@ SOURCE = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("builddir") or "build")
 DOMAIN = "test.example"
 AUTHSERV = "mx.test.example"
-PATIENCE = 60               # seconds that an event may take on a busy machine
+# Seconds that an event may take on a busy machine.
+PATIENCE = float(os.environ.get("ASSAY_TEST_PATIENCE") or 60)
 START_PATIENCE = 60
 
 GTUBE = (b"XJS*C4JDBQADN1.NSBN3*2IDNEN*"
@@ -119,14 +121,24 @@ def wait_for(probe, what, seconds=PATIENCE):
         pause = min(pause * 1.5, 0.1)
 
 
-def accepts(address):
+def connect(address, timeout):
+    """To a path, or to a pair of host and port."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as s:
-        s.settimeout(5)
-        try:
-            s.connect(address)
-        except OSError:
-            return False
+    s = socket.socket(family)
+    try:
+        s.settimeout(timeout)
+        s.connect(address)
+    except OSError:
+        s.close()
+        raise
+    return s
+
+
+def accepts(address):
+    try:
+        connect(address, 5).close()
+    except OSError:
+        return False
     return True
 
 
@@ -250,12 +262,10 @@ class Assayd:
         self.configure(conf)
         if path:
             self.address, spec = path, "unix:" + path
-            self.postfix_milter = spec
         else:
             port = port or free_port()
             self.address = ("127.0.0.1", port)
             spec = "inet:%d@127.0.0.1" % port
-            self.postfix_milter = "inet:127.0.0.1:%d" % port
         self.options = ["state=" + self.state, "milter.authserv_id=" +
                         AUTHSERV] + list(options)
         if zone:
@@ -552,14 +562,56 @@ class Delivered:
         return values[0]
 
 
-class Postfix:
-    """One instance. `listeners` are further ports of its smtpd: a name and
-    the settings that differ there, as a dict. (To start an instance takes
-    seconds, a listener nothing.)"""
+class Deliveries:
+    """The Maildir that a scratch MTA delivers to."""
+
+    def __init__(self, new):
+        self.new = new
+        self.seen = {}
+
+    def mail(self):
+        """All delivered messages, oldest read first."""
+        try:
+            names = os.listdir(self.new)
+        except FileNotFoundError:
+            names = []
+        for name in sorted(names):
+            if name not in self.seen:
+                self.seen[name] = Delivered(os.path.join(self.new, name))
+        return list(self.seen.values())
+
+    def delivered_to(self, user):
+        address = "%s@%s" % (user, DOMAIN)
+        return [m for m in self.mail() if address in m.all("X-Original-To")]
+
+    def wait_delivered(self, user, n=1, seconds=PATIENCE):
+        wait_for(lambda: len(self.delivered_to(user)) >= n,
+                 "%d messages for %s" % (n, user), seconds)
+        found = self.delivered_to(user)
+        equal(len(found), n, "messages for " + user)
+        return found[0] if n == 1 else found
+
+    def wait_empty(self, seconds=PATIENCE):
+        wait_for(self.is_empty, "an empty queue", seconds)
+
+
+class Postfix(Deliveries):
+    """One instance. `milter` is an address as sockets want it. `listeners`
+    are further ports of its smtpd: a name, and the address of another milter,
+    or the word "sasl" for one with the main milter and SMTP AUTH. (To start
+    an instance takes seconds, a listener nothing.)"""
+
+    kind = "Postfix"
+    user = group = "postfix"    # who connects to a milter
+    assayd_options = ()
+    reads_utf8 = True           # SMTPUTF8
+    wants_path = False
 
     def __init__(self, scratch, name, milter=None, extra="", sessions=300,
                  listeners=None):
         self.dir = scratch.folder(name)
+        super().__init__(os.path.join(self.dir, "mail", "inbox", "new"))
+        self.scratch = scratch
         self.etc = os.path.join(self.dir, "etc")
         self.port = free_port()
         owner = pwd.getpwnam("nobody")
@@ -576,16 +628,17 @@ class Postfix:
         }
         main = MAIN % values + extra
         if milter:
-            main += "smtpd_milters = %s\n" % milter
+            main += "smtpd_milters = %s\n" % self._milter(milter)
         scratch.write(name + "/etc/main.cf", main)
         master = LISTENER % (self.port, sessions, "")
         self.ports = {}
-        for listener, settings in (listeners or {}).items():
+        for listener, what in (listeners or {}).items():
             self.ports[listener] = free_port()
+            settings = self._sasl_settings() if what == "sasl" else {
+                "smtpd_milters": self._milter(what)}
             master += LISTENER % (self.ports[listener], 20, "".join(
                 " -o %s=%s" % setting for setting in settings.items()))
         scratch.write(name + "/etc/master.cf", master + MASTER)
-        self.seen = {}
         self.stopped = False
         scratch.running.append(self)
         tool("postfix", "-c", self.etc, "start")
@@ -613,47 +666,60 @@ class Postfix:
         text = tool("postqueue", "-c", self.etc, "-j")
         return [json.loads(line) for line in text.splitlines() if line]
 
-    def queued(self, queue_id):
-        for entry in self.queue():
-            if entry["queue_id"] == queue_id:
-                return entry
-        return None
+    def is_empty(self):
+        return not self.queue()
 
-    def super(self, letter, queue_id):
-        tool("postsuper", "-c", self.etc, "-" + letter, queue_id)
+    def is_queued(self, queue_id):
+        return any(e["queue_id"] == queue_id for e in self.queue())
+
+    def is_held(self, queue_id):
+        return any(e["queue_id"] == queue_id and e["queue_name"] == "hold"
+                   for e in self.queue())
 
     def release(self, queue_id):
         """From the hold queue to a delivery attempt now."""
-        self.super("H", queue_id)
+        tool("postsuper", "-c", self.etc, "-H", queue_id)
         tool("postqueue", "-c", self.etc, "-i", queue_id)
 
-    def wait_empty(self, seconds=PATIENCE):
-        wait_for(lambda: not self.queue(), "an empty queue", seconds)
+    def drop(self, queue_id):
+        tool("postsuper", "-c", self.etc, "-d", queue_id)
 
-    # the Maildir
+    def complaints(self):
+        """Lines of the log about bounces, deferred mail and errors."""
+        return re.findall(r".*(?:status=(?:bounced|deferred)|(?:panic|fatal|"
+                          r"error): ).*", self.log())
 
-    def mail(self):
-        """All delivered messages, oldest read first."""
-        new = os.path.join(self.dir, "mail", "inbox", "new")
-        try:
-            names = os.listdir(new)
-        except FileNotFoundError:
-            names = []
-        for name in sorted(names):
-            if name not in self.seen:
-                self.seen[name] = Delivered(os.path.join(new, name))
-        return list(self.seen.values())
+    # clients
 
-    def delivered_to(self, user):
-        address = "%s@%s" % (user, DOMAIN)
-        return [m for m in self.mail() if address in m.all("X-Original-To")]
+    @staticmethod
+    def _milter(address):
+        return "unix:" + address if isinstance(address, str) else \
+            "inet:%s:%d" % address
 
-    def wait_delivered(self, user, n=1, seconds=PATIENCE):
-        wait_for(lambda: len(self.delivered_to(user)) >= n,
-                 "%d messages for %s" % (n, user), seconds)
-        found = self.delivered_to(user)
-        equal(len(found), n, "messages for " + user)
-        return found[0] if n == 1 else found
+    def _sasl_settings(self):
+        return {"smtpd_sasl_auth_enable": "yes",
+                "smtpd_sasl_type": "dovecot",
+                "smtpd_sasl_path": os.path.join(self.dir, "sasl", "socket"),
+                "smtpd_sasl_security_options": "noanonymous"}
+
+    @contextlib.contextmanager
+    def passwords(self):
+        """What the listener with SMTP AUTH needs: gives the password."""
+        if not shutil.which("dovecot"):
+            raise Skip("dovecot missing")
+        sasl = Sasl(self.scratch, self.dir)
+        yield sasl.password
+        sasl.stop()
+
+    @staticmethod
+    def zone(text):
+        """A zone file as this MTA's clients need it."""
+        return text
+
+    @staticmethod
+    def shown(name, ip):
+        """The client= of the log."""
+        return "%s[%s]" % (name, ip)
 
     def client(self, listener=None, **how):
         return Smtp(self.ports[listener] if listener else self.port, **how)
@@ -679,7 +745,7 @@ userdb {
   args = uid=nobody gid=nogroup home=/nonexistent
 }
 service auth {
-  unix_listener %(dir)s/sasl {
+  unix_listener %(dir)s/socket {
     mode = 0666
   }
 }
@@ -694,33 +760,20 @@ class Sasl:
 
     password = "not-secret"
 
-    def __init__(self, scratch, name):
-        self.dir = scratch.folder(name)
-        scratch.folder(name, "run")
-        scratch.folder(name, "state")
-        self.path = self.path_of(scratch, name)
-        conf = scratch.write(name + "/dovecot.conf", DOVECOT % {
-            "dir": self.dir, "name": name, "password": self.password})
+    def __init__(self, scratch, folder):
+        self.dir = scratch.folder(folder, "sasl")
+        for part in ("run", "state"):
+            scratch.folder(self.dir, part)
+        conf = scratch.write(os.path.join(self.dir, "dovecot.conf"), DOVECOT % {
+            "dir": self.dir, "name": os.path.basename(folder),
+            "password": self.password})
         self.process = subprocess.Popen(
             [shutil.which("dovecot"), "-F", "-c", conf],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         scratch.running.append(self)
-        wait_for(lambda: accepts(self.path), "Dovecot's SASL socket")
-
-    @staticmethod
-    def missing():
-        return None if shutil.which("dovecot") else "dovecot missing"
-
-    @staticmethod
-    def path_of(scratch, name):
-        return os.path.join(scratch.path, name, "sasl")
-
-    @staticmethod
-    def postfix_settings(path):
-        return {"smtpd_sasl_auth_enable": "yes",
-                "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": path,
-                "smtpd_sasl_security_options": "noanonymous"}
+        wait_for(lambda: accepts(os.path.join(self.dir, "socket")),
+                 "Dovecot's SASL socket")
 
     def stop(self):
         end_process(self.process)
@@ -740,9 +793,10 @@ class Reply:
 
     @property
     def queue_id(self):
-        found = re.search(r"queued as (\w+)", self.text)
+        found = re.search(r"queued as (\w+)|(\w+) Message accepted",
+                          self.text)
         check(found, "no queue id in", self.text)
-        return found.group(1)
+        return found.group(1) or found.group(2)
 
     @property
     def ref(self):
@@ -771,11 +825,13 @@ def stuffed(data):
 
 
 class Smtp:
-    """A client that plays any address with XCLIENT."""
+    """A client that plays any address with XCLIENT, or connects from the
+    address `source`."""
 
     def __init__(self, port, ip="192.0.2.10", helo="mail.bank.example",
-                 name=None, xclient=True, timeout=120):
-        self.s = socket.create_connection(("127.0.0.1", port), timeout)
+                 name=None, xclient=True, timeout=120, source=None):
+        self.s = socket.create_connection(
+            ("127.0.0.1", port), timeout, (source, 0) if source else None)
         self.s.settimeout(timeout)
         self.file = self.s.makefile("rb")
         self.helo = helo

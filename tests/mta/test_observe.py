@@ -339,7 +339,7 @@ class Observed:
                 '"%s"' % path for path in rules.split(",")),
             scratch.write("zone", zone + ZONE))
         self.watched = Postfix(scratch, "watched",
-                               self.assayd.postfix_milter, sessions=20)
+                               self.assayd.address, sessions=20)
         self.plain = Postfix(scratch, "plain", sessions=20)
         self.messages = all_messages()
 
