@@ -2,6 +2,7 @@
 
 #include "filter/base/ip.h"
 #include "filter/learn/token_words.h"
+#include "filter/mail/received.h"
 
 /*
  * Tokens of header fields, each marked with its field. Not read is what
@@ -180,14 +181,11 @@ read_subject(struct token_set *set, struct span prefix, struct span text)
 /* --- fields of a known form ---------------------------------------------------------- */
 
 /* An address by its networks too: /24 and /16, or /64 and /48. */
-static bool
-add_address(struct token_set *set, struct span prefix, struct span word)
+static void
+add_address(struct token_set *set, struct span prefix, struct ip ip)
 {
 	char text[IP_TEXT_SIZE];
-	struct ip ip;
 
-	if (ip_parse(word, &ip))
-		return false;
 	ip_format(&ip, text);
 	token_add(set, prefix, span_of(text));
 	for (int step = 0; step < 2; step++) {
@@ -197,18 +195,22 @@ add_address(struct token_set *set, struct span prefix, struct span word)
 		token_add(set, prefix,
 		    arena_printf(set->arena, "%s/%zu", text, keep * 8));
 	}
-	return true;
 }
 
 /* Who gave it to whom and how; not the queue id, whom it is for, the time. */
 static void
 read_received(struct token_set *set, struct span prefix, struct span text)
 {
-	size_t end = span_rfind_char(text, ';');
+	struct span way = span_head(text, span_rfind_char(text, ';'));
 	struct token_words words;
+	struct received client;
 	struct span word;
+	struct ip ip;
 
-	token_words_init(&words, span_head(text, end), false);
+	/* The words do not hold IPv6 addresses together. */
+	if (received_parse(&client, text, set->arena) && client.ip.family == 6)
+		add_address(set, prefix, client.ip);
+	token_words_init(&words, way, false);
 	for (int i = 0; i < FIELD_WORDS; i++) {
 		if (!token_words_next(&words, &word))
 			return;
@@ -217,8 +219,10 @@ read_received(struct token_set *set, struct span prefix, struct span text)
 				return;
 			continue;
 		}
-		if (add_address(set, prefix, word))
+		if (ip_parse(word, &ip) == 0) {
+			add_address(set, prefix, ip);
 			continue;
+		}
 		token_add(set, prefix, word);
 		add_parent(set, prefix, word);
 	}

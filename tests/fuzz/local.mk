@@ -95,3 +95,7 @@ tests_fuzz_fuzz_url_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_redis_reply
 tests_fuzz_fuzz_redis_reply_LDADD = $(FUZZ_LIB) $(LIBS_STORE)
 tests_fuzz_fuzz_redis_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_token
+tests_fuzz_fuzz_token_LDADD = $(FUZZ_LIB) $(LIBS_LEARN)
+tests_fuzz_fuzz_token_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

@@ -107,3 +107,6 @@ UNIT += tests/unit/test_state
 tests_unit_test_state_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 UNIT += tests/unit/test_store_lmdb
 tests_unit_test_store_lmdb_LDADD = tests/lib/libtap.a $(LIBS_STORE)
+UNIT += tests/unit/test_bayes tests/unit/test_token
+tests_unit_test_bayes_LDADD = tests/lib/libtap.a $(LIBS_LEARN)
+tests_unit_test_token_LDADD = tests/lib/libtap.a $(LIBS_LEARN)
