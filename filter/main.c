@@ -352,8 +352,11 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 static bool
 is_alive(struct program *p, int64_t beat)
 {
+	const struct daemon *d = &p->daemon;
 	const struct service_thread threads[] = {
-	    {"dns", dns_beat(p->daemon.dns)},
+	    {"dns", dns_beat(d->dns)},
+	    {"store", d->store ? store_beat(d->store) : CLOCK_NEVER},
+	    {"log", d->log ? verdictlog_beat(d->log) : CLOCK_NEVER},
 	    {"control", control_beat(p->control)},
 	};
 	const struct service_thread *stuck = service_stuck(

@@ -239,6 +239,8 @@ start_thread(struct verdictlog *log)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int rc = pthread_create(&log->thread, NULL, run, log);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc == 0)
+		(void)pthread_setname_np(log->thread, "log");
 	return rc;
 }
 

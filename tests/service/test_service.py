@@ -297,6 +297,16 @@ def stuck_dns(scratch):
     stuck(scratch, "dns")
 
 
+@case("no beat while the store thread is stuck")
+def stuck_store(scratch):
+    stuck(scratch, "store")
+
+
+@case("no beat while the log thread is stuck")
+def stuck_log(scratch):
+    stuck(scratch, "log")
+
+
 @case("no beat while the control thread is stuck")
 def stuck_control(scratch):
     stuck(scratch, "control")
