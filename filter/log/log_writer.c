@@ -20,19 +20,26 @@
 
 /* --- items --------------------------------------------------------------------------- */
 
-struct log_item *
-log_item_new(const struct record *record)
+size_t
+log_item_bytes(const struct record *record)
 {
 	size_t bytes = offsetof(struct log_item, record) + record_bytes(record);
-	struct log_item *item = malloc(bytes);
 
-	if (!item)
+	return bytes < LOG_ITEM_MIN ? LOG_ITEM_MIN : bytes;
+}
+
+struct log_item *
+log_item_make(struct log_item *block, size_t bytes, const struct record *record)
+{
+	if (!block)
+		block = malloc(bytes);
+	if (!block)
 		return NULL;
-	item->next = NULL;
-	item->bytes = bytes;
-	item->day = log_day_of(record->time);
-	(void)record_copy_to(&item->record, record);
-	return item;
+	block->next = NULL;
+	block->bytes = bytes;
+	block->day = log_day_of(record->time);
+	(void)record_copy_to(&block->record, record);
+	return block;
 }
 
 void
@@ -71,23 +78,14 @@ log_list_free(struct log_list *list)
 		free(item);
 }
 
-size_t
-log_list_drop_day(struct log_list *list, int64_t day, size_t *ret_bytes)
+void
+log_list_move_day(struct log_list *from, int64_t day, struct log_list *to)
 {
-	size_t dropped = 0;
-
 	/* Once around: what stays goes to the end again. */
-	for (size_t left = list->n; left; left--) {
-		struct log_item *item = log_list_pop(list);
-		if (item->day != day) {
-			log_list_push(list, item);
-			continue;
-		}
-		*ret_bytes += item->bytes;
-		dropped++;
-		free(item);
+	for (size_t left = from->n; left; left--) {
+		struct log_item *item = log_list_pop(from);
+		log_list_push(item->day == day ? to : from, item);
 	}
-	return dropped;
 }
 
 /* --- the folder ------------------------------------------------------------------------ */

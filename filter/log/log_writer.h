@@ -16,7 +16,7 @@
  */
 struct log_item {
 	struct log_item *next;
-	size_t bytes; /* of this block */
+	size_t bytes; /* of this block, LOG_ITEM_MIN at least */
 	int64_t day;
 	struct record record; /* its arrays and texts follow */
 };
@@ -37,15 +37,21 @@ struct log_writer {
 	bool over;       /* a day alone has reached max_size */
 };
 
-/* A copy of the record; NULL: no memory. Freed by free(). */
-struct log_item *log_item_new(const struct record *record);
+#define LOG_ITEM_MIN ((size_t)4096) /* most records fit */
+
+/* Bytes of the block that a record needs. */
+size_t log_item_bytes(const struct record *record);
+/* A copy of the record in `block`, or in memory of its own (free()) when that
+ * is NULL; NULL: no memory. */
+struct log_item *log_item_make(
+    struct log_item *block, size_t bytes, const struct record *record);
 
 void log_list_init(struct log_list *list);
 void log_list_push(struct log_list *list, struct log_item *item);
 struct log_item *log_list_pop(struct log_list *list); /* NULL: empty */
 void log_list_free(struct log_list *list);
-/* Frees the items of a day; returns their number, adds up their bytes. */
-size_t log_list_drop_day(struct log_list *list, int64_t day, size_t *ret_bytes);
+/* Moves the items of a day to the end of another list. */
+void log_list_move_day(struct log_list *from, int64_t day, struct log_list *to);
 
 /*
  * Removes days that are too old or too many bytes, and notices whether the

@@ -25,6 +25,7 @@
 #define BATCH_RECORDS 1024 /* of one turn */
 #define IDLE_MS 500        /* between beats */
 #define RETRY_MS 1000
+#define SPARE_MAX 256 /* blocks kept for the next records, 1 MB */
 #define CLOSE_MS 3000
 #define PROBLEM_SIZE 256
 
@@ -36,8 +37,9 @@ struct verdictlog {
 	struct lock lock; /* guards what follows, to the beat */
 	struct lock_cond work, done;
 	struct log_list queue;
-	int64_t first_at; /* when the first of the queue came */
-	size_t bytes;     /* of the queue and of the batch */
+	struct log_list spare; /* blocks of LOG_ITEM_MIN: malloc() costs more */
+	int64_t first_at;      /* when the first of the queue came */
+	size_t bytes;          /* of the queue and of the batch */
 	uint64_t appended, finished;
 	uint64_t flushes; /* asked for */
 	unsigned waiting; /* for one of them */
@@ -83,18 +85,26 @@ look(struct verdictlog *log, bool now)
 		say(log, rc, &err);
 }
 
-/* The records of a day leave the batch. */
+/* The records of a day leave the batch; some of their blocks are kept. */
 static void
 finish_day(struct verdictlog *log, int64_t day, bool written)
 {
+	struct log_list gone;
 	size_t bytes = 0;
-	size_t n = log_list_drop_day(&log->batch, day, &bytes);
 
+	log_list_init(&gone);
+	log_list_move_day(&log->batch, day, &gone);
+	for (const struct log_item *i = gone.first; i; i = i->next)
+		bytes += i->bytes;
 	log->writer.unseen += (int64_t)bytes;
 	lock_take(&log->lock);
 	log->bytes -= bytes;
-	*(written ? &log->written : &log->failed) += n;
+	*(written ? &log->written : &log->failed) += gone.n;
+	while (log->spare.n < SPARE_MAX && gone.n &&
+	       gone.first->bytes == LOG_ITEM_MIN)
+		log_list_push(&log->spare, log_list_pop(&gone));
 	lock_drop(&log->lock);
+	log_list_free(&gone);
 }
 
 /* True when the batch is finished, false when it waits for better times. */
@@ -212,6 +222,7 @@ init(struct verdictlog *log, const struct verdictlog_options *options)
 	lock_cond_init(&log->work);
 	lock_cond_init(&log->done);
 	log_list_init(&log->queue);
+	log_list_init(&log->spare);
 	log_list_init(&log->batch);
 	log->good = true;
 	beat(log);
@@ -223,6 +234,7 @@ destroy(struct verdictlog *log)
 	log_writer_close(&log->writer);
 	log_list_free(&log->batch);
 	log_list_free(&log->queue);
+	log_list_free(&log->spare);
 	lock_cond_done(&log->done);
 	lock_cond_done(&log->work);
 	lock_done(&log->lock);
@@ -290,30 +302,54 @@ verdictlog_close(struct verdictlog *log)
 	destroy(log);
 }
 
+/* Under the lock: does a block of that size fit? */
+static bool
+has_room(const struct verdictlog *log, size_t bytes)
+{
+	return !log->stop && bytes <= log->queue_max &&
+	       log->bytes <= log->queue_max - bytes;
+}
+
+/* Reserves the bytes, and finds a block that was used before, or NULL. */
+static bool
+reserve(struct verdictlog *log, size_t bytes, struct log_item **ret_block)
+{
+	lock_take(&log->lock);
+	bool fits = has_room(log, bytes);
+	if (fits)
+		log->bytes += bytes;
+	else
+		log->dropped++;
+	*ret_block =
+	    fits && bytes == LOG_ITEM_MIN ? log_list_pop(&log->spare) : NULL;
+	lock_drop(&log->lock);
+	return fits;
+}
+
 bool
 verdictlog_append(struct verdictlog *log, const struct record *record)
 {
-	struct log_item *item = log_item_new(record);
+	size_t bytes = log_item_bytes(record);
+	struct log_item *block;
 
+	if (!reserve(log, bytes, &block))
+		return false;
+	struct log_item *item = log_item_make(block, bytes, record);
 	lock_take(&log->lock);
-	bool fits = item && !log->stop && item->bytes <= log->queue_max &&
-		    log->bytes <= log->queue_max - item->bytes;
-	if (fits) {
+	if (item) {
 		if (!log->queue.n)
 			log->first_at = clock_mono_ms();
 		log_list_push(&log->queue, item);
-		log->bytes += item->bytes;
 		log->appended++;
 		/* The first one starts the clock, the 256th stops it. */
 		if (log->queue.n == 1 || log->queue.n == GATHER_RECORDS)
 			lock_signal(&log->work);
 	} else {
+		log->bytes -= bytes;
 		log->dropped++;
 	}
 	lock_drop(&log->lock);
-	if (!fits)
-		free(item);
-	return fits;
+	return item != NULL;
 }
 
 int

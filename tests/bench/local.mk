@@ -5,6 +5,9 @@ tests_bench_bench_dkim_LDADD = $(LIBS_AUTH)
 EXTRA_PROGRAMS += tests/bench/bench_dns
 tests_bench_bench_dns_LDADD = $(LIBS_DNS)
 
+EXTRA_PROGRAMS += tests/bench/bench_record
+tests_bench_bench_record_LDADD = $(LIBS_LOG)
+
 EXTRA_PROGRAMS += tests/bench/bench_spf
 tests_bench_bench_spf_LDADD = $(LIBS_AUTH)
 

@@ -65,7 +65,7 @@ __attribute__((unused)) static struct verdictlog *
 kit_open(struct kit *kit)
 {
 	struct verdictlog_options options = {
-	    kit->folder, 30, INT64_C(1) << 40, (size_t)16 << 20};
+	    kit->folder, 30, INT64_C(1) << 40, (size_t)64 << 20};
 	struct verdictlog *log = NULL;
 	struct err err = {0};
 
