@@ -28,8 +28,8 @@ struct learn {
 	struct snapshot *snapshot;
 	struct source_list list;
 	struct arena *arena; /* for one message */
-	/* without a daemon */
-	struct store *store;
+	bool daemon;         /* there is one: it answered */
+	struct store *store; /* without one */
 	int lock;
 	size_t changes[CHANGES]; /* messages, by enum bayes_change */
 	int worst;
@@ -60,17 +60,19 @@ change_of(const char *word, enum bayes_change *ret)
 }
 
 static int
-ask(struct learn *learn, int fd, bool quiet, enum bayes_change *ret)
+ask(struct learn *learn, int fd, enum bayes_change *ret)
 {
 	char request[64];
 	json_t *reply;
 
 	snprintf(request, sizeof request,
 	    "{\"request\":\"learn\",\"class\":\"%s\"}\n", learn->word);
+	/* The first that cannot be asked only says that there is no daemon. */
 	int status = call_daemon(learn->ctl, learn->snapshot->settings.control,
-	    request, fd, quiet, &reply);
+	    request, fd, !learn->daemon, &reply);
 	if (status)
 		return status;
+	learn->daemon = true;
 	status = call_error(learn->ctl, reply);
 	const char *word = json_string_value(json_object_get(reply, "change"));
 	if (status == EX_OK && !change_of(word, ret))
@@ -81,8 +83,8 @@ ask(struct learn *learn, int fd, bool quiet, enum bayes_change *ret)
 }
 
 static int
-learn_by_daemon(struct learn *learn, const struct source_item *item, bool quiet,
-    enum bayes_change *ret)
+learn_by_daemon(
+    struct learn *learn, const struct source_item *item, enum bayes_change *ret)
 {
 	struct err err = {0};
 	int fd;
@@ -96,7 +98,7 @@ learn_by_daemon(struct learn *learn, const struct source_item *item, bool quiet,
 	}
 	if (fd < 0)
 		return ctl_fail(learn->ctl, EX_NOINPUT, "%s", err.text);
-	int status = ask(learn, fd, quiet, ret);
+	int status = ask(learn, fd, ret);
 	close(fd);
 	return status;
 }
@@ -143,20 +145,27 @@ worth_going_on(int status)
 	return status == EX_OK || status == EX_NOINPUT;
 }
 
+static int
+learn_one(
+    struct learn *learn, const struct source_item *item, enum bayes_change *ret)
+{
+	if (!learn->store) {
+		int status = learn_by_daemon(learn, item, ret);
+		if (status != EX_UNAVAILABLE || learn->daemon)
+			return status;
+		status = open_store(learn);
+		if (status)
+			return status;
+	}
+	return learn_by_ourselves(learn, item, ret);
+}
+
 static void
 learn_all(struct learn *learn)
 {
 	for (size_t i = 0; i < learn->list.items.n; i++) {
-		const struct source_item *item = &learn->list.items.v[i];
-		enum bayes_change change = BAYES_KNOWN;
-		int status = EX_UNAVAILABLE;
-		/* The first tells whether there is a daemon. */
-		if (!learn->store)
-			status = learn_by_daemon(learn, item, i == 0, &change);
-		if (status == EX_UNAVAILABLE && i == 0)
-			status = open_store(learn);
-		if (learn->store)
-			status = learn_by_ourselves(learn, item, &change);
+		enum bayes_change change;
+		int status = learn_one(learn, &learn->list.items.v[i], &change);
 		arena_reset(learn->arena);
 		if (status == EX_OK)
 			learn->changes[change]++;

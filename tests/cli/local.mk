@@ -7,3 +7,7 @@ check_PROGRAMS += tests/cli/write_verdicts
 tests_cli_write_verdicts_LDADD = $(LIBS_FILTER)
 TESTS += tests/cli/test_log.py
 EXTRA_DIST += tests/cli/test_log.py
+
+# Training and what it is worth.
+TESTS += tests/cli/test_learn.py
+EXTRA_DIST += tests/cli/test_learn.py
