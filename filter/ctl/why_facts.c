@@ -86,11 +86,18 @@ is_aligned(const struct record *r, const char *with)
 	return false;
 }
 
+/* Without a policy nobody looked whether domains are aligned. */
+static bool
+alignment_known(const struct record *r)
+{
+	return span_is(r->dmarc, "pass") || span_is(r->dmarc, "fail");
+}
+
 /* "; not aligned with DOMAIN", where a pass is worth nothing for DMARC. */
 static void
 add_alignment(struct buf *out, const struct record *r, const char *with)
 {
-	if (!r->dmarc.len || !r->from_domain.len)
+	if (!alignment_known(r) || !r->from_domain.len)
 		return;
 	buf_add_str(out,
 	    is_aligned(r, with) ? "; aligned with " : "; not aligned with ");
@@ -147,7 +154,7 @@ add_dkim(struct buf *out, struct arena *arena, const struct record *r)
 			buf_add_str(out, ": ");
 			ctl_add_safe(out, s.problem);
 		}
-		if (span_is(s.result, "pass") && r->dmarc.len)
+		if (span_is(s.result, "pass") && alignment_known(r))
 			buf_add_str(out, signed_by_from(r, s.domain)
 					     ? "; aligned"
 					     : "; not aligned");
