@@ -88,36 +88,6 @@ is_host_name(struct span host)
 	return host.len > 0 && host.len < HOST_SIZE;
 }
 
-int
-redis_name_open(
-    const struct store_url *url, struct redis_name **ret, struct err *err)
-{
-	struct redis_name *name = calloc(1, sizeof *name);
-	struct ip ip;
-	int rc = 0;
-
-	if (!name)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	name->port = url->port;
-	name->owners = 1;
-	if (url->scheme == STORE_REDIS_UNIX)
-		rc = fixed_path(name, url->path, err);
-	else if (ip_parse(url->host, &ip) == 0)
-		fixed_ip(name, &ip);
-	else if (is_host_name(url->host))
-		span_copy(url->host, name->host, sizeof name->host);
-	else
-		rc = err_set(err, ERR_SYNTAX, "no address or name of a host");
-	if (rc) {
-		free(name);
-		return rc;
-	}
-	lock_init(&name->lock, LOCK_STORE);
-	lock_cond_init(&name->known);
-	*ret = name;
-	return 0;
-}
-
 /* --- the look-up --------------------------------------------------------------- */
 
 static void
@@ -216,6 +186,41 @@ look_up_when_due(struct redis_name *name)
 	name->failed = true;
 	name->owners--;
 	name->look_up_at = clock_deadline(AGAIN_MS);
+}
+
+/* --- the calls ------------------------------------------------------------------ */
+
+int
+redis_name_open(
+    const struct store_url *url, struct redis_name **ret, struct err *err)
+{
+	struct redis_name *name = calloc(1, sizeof *name);
+	struct ip ip;
+	int rc = 0;
+
+	if (!name)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	name->port = url->port;
+	name->owners = 1;
+	if (url->scheme == STORE_REDIS_UNIX)
+		rc = fixed_path(name, url->path, err);
+	else if (ip_parse(url->host, &ip) == 0)
+		fixed_ip(name, &ip);
+	else if (is_host_name(url->host))
+		span_copy(url->host, name->host, sizeof name->host);
+	else
+		rc = err_set(err, ERR_SYNTAX, "no address or name of a host");
+	if (rc) {
+		free(name);
+		return rc;
+	}
+	lock_init(&name->lock, LOCK_STORE);
+	lock_cond_init(&name->known);
+	lock_take(&name->lock);
+	look_up_when_due(name);
+	lock_drop(&name->lock);
+	*ret = name;
+	return 0;
 }
 
 int

@@ -196,32 +196,48 @@ accept_run(void *arg)
 	return NULL;
 }
 
-void
-fake_redis_start(struct fake_redis *fake, const char *path)
+static int
+listen_at(struct fake_redis *fake, const char *where)
 {
 	struct sockaddr_in in = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 in6 = {
+	    .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr *sa = (struct sockaddr *)&in;
 	socklen_t len = sizeof in;
-	int rc;
 
+	if (where && strcmp(where, "::1") == 0) {
+		sa = (struct sockaddr *)&in6;
+		len = sizeof in6;
+	} else if (where) {
+		span_copy(span_of(where), un.sun_path, sizeof un.sun_path);
+		sa = (struct sockaddr *)&un;
+		len = sizeof un;
+	}
+	fake->listener = socket(sa->sa_family, SOCK_STREAM, 0);
+	if (fake->listener < 0 || bind(fake->listener, sa, len) ||
+	    getsockname(fake->listener, sa, &len) || listen(fake->listener, 64))
+		return -1;
+	fake->port =
+	    ntohs(sa->sa_family == AF_INET ? in.sin_port : in6.sin6_port);
+	return 0;
+}
+
+bool
+fake_redis_start(struct fake_redis *fake, const char *where)
+{
+	if (listen_at(fake, where)) {
+		if (fake->listener >= 0)
+			close(fake->listener);
+		return false;
+	}
 	lock_init(&fake->lock, LOCK_LOG);
 	lock_cond_init(&fake->changed);
 	buf_init(&fake->received, NULL, RECEIVED_MAX);
-	fake->listener = socket(path ? AF_UNIX : AF_INET, SOCK_STREAM, 0);
-	if (path) {
-		span_copy(span_of(path), un.sun_path, sizeof un.sun_path);
-		rc = bind(fake->listener, (struct sockaddr *)&un, sizeof un);
-	} else {
-		rc = bind(fake->listener, (struct sockaddr *)&in, sizeof in);
-		getsockname(fake->listener, (struct sockaddr *)&in, &len);
-		fake->port = ntohs(in.sin_port);
-	}
+	int rc = pthread_create(&fake->thread, NULL, accept_run, fake);
 	assert(rc == 0);
-	rc = listen(fake->listener, 64);
-	assert(rc == 0);
-	rc = pthread_create(&fake->thread, NULL, accept_run, fake);
-	assert(rc == 0);
+	return true;
 }
 
 void

@@ -34,7 +34,7 @@ struct fake_script {
 
 struct fake_redis {
 	int listener;
-	unsigned port;
+	unsigned port; /* of TCP */
 	/* The n-th connection plays the n-th script, later ones the last. */
 	struct fake_script scripts[FAKE_SCRIPTS_MAX];
 	size_t n_scripts;
@@ -51,8 +51,9 @@ struct fake_redis {
 
 /* Adds a connection's script; `steps` end with commands == 0. */
 void fake_redis_script(struct fake_redis *fake, const struct fake_step *steps);
-/* path: of a Unix socket, or NULL. */
-void fake_redis_start(struct fake_redis *fake, const char *path);
+/* where: NULL (127.0.0.1), "::1" or a Unix socket's path; false: it is not to
+ * be had here. */
+bool fake_redis_start(struct fake_redis *fake, const char *where);
 void fake_redis_stop(struct fake_redis *fake);
 /* All that was received so far. */
 struct span fake_redis_received(struct fake_redis *fake);

@@ -30,6 +30,8 @@ ENOUGH = 150        # messages that tell
 RECOVERY = 40
 PASSWORD = "first%pass.word"
 OTHER_PASSWORD = "another%pass.word"
+RIGHTS = ("select hmget hset hincrby del expireat scan watch unwatch multi"
+          " exec")
 ZONE = 'example.com TXT "v=spf1 ip4:192.0.2.0/24 -all"\n'
 
 
@@ -352,6 +354,28 @@ def wrong_password(scratch):
         check(secret not in log, "a password stands in the log")
 
 
+def user(scratch):
+    redis = Redis(scratch, password=PASSWORD)
+    # The rights that assay.conf(5) names, and no others.
+    equal(redis.ask("ACL", "SETUSER", "assay", "on", ">" + OTHER_PASSWORD,
+                    "resetkeys", "~assay*", "-@all", *(
+                        "+" + word for word in RIGHTS.split())), "+OK", "ACL")
+    file = scratch.write("user-secret", OTHER_PASSWORD + "\n", 0o640)
+    daemon = start(scratch, "user", redis.port, "store.password_file=" + file,
+                   user="assay@")
+    load = Load(daemon)
+    load.wait_more(ENOUGH)
+    sent = load.stop()
+    check_answers(sent)
+    equal({s.degraded for s in sent}, {"-"}, "journal")
+    learned = scratch.write("spam.eml", "From: a@example.com\n\nBuy now\n")
+    for what in ("spam", "stats", "forget"):
+        done = daemon.assay("learn", what, *(
+            [learned] if what != "stats" else []))
+        equal(done.returncode, 0, "assay learn %s: %r" % (what, done.stderr))
+    wait_for(lambda: redis.keys(2) > 0, "evidence in Redis")
+
+
 def no_password(scratch):
     redis = Redis(scratch, password=PASSWORD)
     gone = time.monotonic()
@@ -404,6 +428,7 @@ CASES = (
     ("a frozen Redis does not hold assayd at its end", frozen_at_stop),
     ("a wrong password: mail flows; a right one is taken without help",
      wrong_password),
+    ("a user of its own with few rights", user),
     ("no password where one is wanted", no_password),
     ("Redis comes later than assayd, and gets the evidence", late),
     ("what listens there is no Redis", no_redis),

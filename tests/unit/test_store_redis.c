@@ -598,32 +598,23 @@ test_gone(void)
 	stop(&fake, backend);
 }
 
-static unsigned
-unused_port(void)
+static void
+test_refused(void)
 {
 	struct sockaddr_in in = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof in;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (bind(fd, (struct sockaddr *)&in, sizeof in) ||
-	    getsockname(fd, (struct sockaddr *)&in, &len))
-		abort();
-	close(fd);
-	return ntohs(in.sin_port);
-}
-
-/* It does not listen: Linux refuses. */
-static void
-test_refused(void)
-{
+	int taken = socket(AF_INET, SOCK_STREAM, 0);
 	struct store_counts counts;
 	struct store_backend *backend;
 	struct err err = {0};
 	char url[128];
 
 	TAP_CASE("nobody there: reading and writing say that nothing was done")
-	snprintf(url, sizeof url, "redis://127.0.0.1:%u", unused_port());
+	/* Bound, so nobody else's; it does not listen, so it refuses. */
+	CHECK_INT(bind(taken, (struct sockaddr *)&in, sizeof in), 0);
+	CHECK_INT(getsockname(taken, (struct sockaddr *)&in, &len), 0);
+	snprintf(url, sizeof url, "redis://127.0.0.1:%u", ntohs(in.sin_port));
 	backend = open_at(url, NULL);
 	CHECK_INT(get_one(backend, LONG_MS, &counts, &err), ERR_STATE);
 	CHECK(strstr(err.text, "redis at 127.0.0.1:") == err.text);
@@ -631,11 +622,71 @@ test_refused(void)
 		      backend, &add_one, 1, now, clock_deadline(LONG_MS), &err),
 	    ERR_STATE);
 	backend->class->close(backend);
+	close(taken);
 
 	TAP_CASE("no socket at a path")
 	backend = open_at("redis+unix:/nonexistent/socket", NULL);
 	CHECK_INT(get_one(backend, LONG_MS, &counts, &err), ERR_STATE);
 	backend->class->close(backend);
+}
+
+/* A listener that takes no connection, and whose queue is full. */
+static void
+test_full(void)
+{
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof in;
+	int waiting[4];
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct store_counts counts;
+	struct err err;
+	char url[128];
+
+	TAP_CASE("a connection that does not come up ends at the deadline")
+	CHECK_INT(bind(listener, (struct sockaddr *)&in, sizeof in), 0);
+	CHECK_INT(getsockname(listener, (struct sockaddr *)&in, &len), 0);
+	CHECK_INT(listen(listener, 0), 0);
+	for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(waiting[i], (struct sockaddr *)&in, sizeof in);
+	}
+	snprintf(url, sizeof url, "redis://127.0.0.1:%u", ntohs(in.sin_port));
+	struct store_backend *backend = open_at(url, NULL);
+	int64_t begin = clock_mono_ms();
+	CHECK_INT(get_one(backend, SHORT_MS, &counts, &err), ERR_TIMEOUT);
+	CHECK(clock_mono_ms() - begin < SHORT_MS + SLACK_MS);
+	TAP_CASE("and a write says that nothing was done")
+	CHECK_INT(backend->class->apply(backend, &add_one, 1, now,
+		      clock_deadline(SHORT_MS), &err),
+	    ERR_STATE);
+	backend->class->close(backend);
+	for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
+		close(waiting[i]);
+	close(listener);
+}
+
+#define MANY 20000
+
+static void
+test_unread(void)
+{
+	struct store_write *writes = calloc(MANY, sizeof *writes);
+	struct fake_redis fake;
+	struct err err;
+
+	TAP_CASE("a large transaction that is not taken was not done")
+	struct store_backend *backend =
+	    start(&fake, (struct fake_step){1, SPAN("+OK\r\n"), FAKE_GO_ON});
+	for (size_t i = 0; writes && i < MANY; i++)
+		writes[i] = add_both;
+	CHECK_INT(backend->class->apply(backend, writes, MANY, now,
+		      clock_deadline(SHORT_MS), &err),
+	    ERR_STATE);
+	CHECK(span_find(fake_redis_received(&fake), SPAN("EXEC"), 0) ==
+	      SPAN_NPOS);
+	stop(&fake, backend);
+	free(writes);
 }
 
 static void
@@ -661,7 +712,21 @@ test_places(void)
 	unlink(path);
 	rmdir(folder);
 
+	static const char claim[] = "an IPv6 address";
+	fake = (struct fake_redis){0};
+	fake_redis_script(&fake, answer_three);
+	if (fake_redis_start(&fake, "::1")) {
+		tap_case(claim);
+		snprintf(url, sizeof url, "redis://[::1]:%u", fake.port);
+		backend = open_at(url, NULL);
+		CHECK_INT(get_one(backend, LONG_MS, &counts, &err), 0);
+		stop(&fake, backend);
+	} else {
+		tap_skip(claim, "no IPv6 here");
+	}
+
 	TAP_CASE("a name is looked up")
+	fake = (struct fake_redis){0};
 	fake_redis_script(&fake, answer_three);
 	fake_redis_start(&fake, NULL);
 	snprintf(url, sizeof url, "redis://localhost:%u", fake.port);
@@ -810,6 +875,7 @@ struct worker {
 	pthread_t thread;
 	struct store_backend *backend;
 	int failed;
+	int64_t ms;
 };
 
 static void *
@@ -857,6 +923,45 @@ test_pool(void)
 	stop(&fake, backend);
 }
 
+static void *
+wait_in_vain(void *arg)
+{
+	struct worker *worker = arg;
+	struct store_counts counts;
+	int64_t begin = clock_mono_ms();
+
+	worker->failed = get_one(worker->backend, SHORT_MS, &counts, NULL);
+	worker->ms = clock_mono_ms() - begin;
+	return NULL;
+}
+
+static void
+test_pool_silent(void)
+{
+	struct worker workers[THREADS] = {0};
+	struct fake_redis fake;
+	unsigned timeouts = 0, refused = 0;
+
+	TAP_CASE("with all connections stuck nobody waits past its deadline")
+	struct store_backend *backend =
+	    start(&fake, (struct fake_step){1, SPAN(""), FAKE_GO_ON});
+	for (size_t i = 0; i < THREADS; i++) {
+		workers[i].backend = backend;
+		CHECK_INT(pthread_create(&workers[i].thread, NULL, wait_in_vain,
+			      &workers[i]),
+		    0);
+	}
+	for (size_t i = 0; i < THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		timeouts += workers[i].failed == ERR_TIMEOUT;
+		refused += workers[i].failed == ERR_STATE;
+		CHECK(workers[i].ms < SHORT_MS + SLACK_MS);
+	}
+	CHECK_INT(timeouts + refused, THREADS);
+	CHECK(timeouts > 0);
+	stop(&fake, backend);
+}
+
 int
 main(void)
 {
@@ -867,8 +972,11 @@ main(void)
 	test_apply();
 	test_gone();
 	test_refused();
+	test_full();
+	test_unread();
 	test_places();
 	test_login();
 	test_pool();
+	test_pool_silent();
 	return tap_done();
 }
