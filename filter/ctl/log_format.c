@@ -208,9 +208,14 @@ add_line(struct buf *out, const struct log_view *view, const struct record *r,
 	add_score(out, r->score_milli);
 	buf_add_char(out, '<');
 	ctl_add_safe(out, r->mail_from);
-	buf_add_str(out, "> -> <");
-	ctl_add_safe(out, shown ? shown->addr : SPAN_NONE);
-	buf_add_char(out, '>');
+	buf_add_str(out, "> -> ");
+	if (shown) {
+		buf_add_char(out, '<');
+		ctl_add_safe(out, shown->addr);
+		buf_add_char(out, '>');
+	} else {
+		buf_add_char(out, '-');
+	}
 	if (more)
 		buf_printf(out, " +%zu", more);
 	add_client(out, r);

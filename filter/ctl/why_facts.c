@@ -1,6 +1,7 @@
 #include "filter/ctl/why.h"
 
 #include "filter/ctl/ctl.h"
+#include "filter/mail/domain.h"
 
 /*
  * What was found out about the sender, in words, and what could not be: one
@@ -122,14 +123,18 @@ add_spf(struct buf *out, const struct record *r)
 	buf_add_char(out, '\n');
 }
 
-/* Which of several passing signatures is the aligned one is not recorded. */
+/* Which of several passing signatures was the aligned one is not recorded: it
+ * is of the same organisation. */
 static bool
-signed_by_from(const struct record *r, struct span domain)
+is_signed_by_from(const struct record *r, struct span domain)
 {
-	return is_aligned(r, "dkim") && domain.len &&
-	       (span_caseeq(r->from_domain, domain) ||
-		   span_caseends(r->from_domain, domain) ||
-		   span_caseends(domain, r->from_domain));
+	struct span org = domain_registrable(domain);
+
+	if (!is_aligned(r, "dkim") || !domain.len || !r->from_domain.len)
+		return false;
+	return domain_is_below(domain, r->from_domain) ||
+	       domain_is_below(r->from_domain, domain) ||
+	       (org.len && domain_is_below(r->from_domain, org));
 }
 
 static void
@@ -155,7 +160,7 @@ add_dkim(struct buf *out, struct arena *arena, const struct record *r)
 			ctl_add_safe(out, s.problem);
 		}
 		if (span_is(s.result, "pass") && alignment_known(r))
-			buf_add_str(out, signed_by_from(r, s.domain)
+			buf_add_str(out, is_signed_by_from(r, s.domain)
 					     ? "; aligned"
 					     : "; not aligned");
 		buf_add_char(out, '\n');

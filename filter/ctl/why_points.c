@@ -70,15 +70,12 @@ add_milli_right(struct buf *out, int64_t milli, int width)
 	buf_done(&text);
 }
 
+/* How often it hit. Of a meta it is a value: not said where it is broken. */
 static void
 add_count(struct buf *out, int64_t milli)
 {
-	if (milli <= 1000 || milli == INT64_MAX)
-		return;
-	buf_printf(out, "%lld", (long long)(milli / 1000));
-	if (milli % 1000)
-		buf_printf(out, ".%03lld", (long long)(milli % 1000));
-	buf_add_str(out, " times  ");
+	if (milli > 1000 && milli % 1000 == 0)
+		buf_printf(out, "%lld times  ", (long long)(milli / 1000));
 }
 
 static void

@@ -99,3 +99,8 @@ tests_fuzz_fuzz_redis_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_token
 tests_fuzz_fuzz_token_LDADD = $(FUZZ_LIB) $(LIBS_LEARN)
 tests_fuzz_fuzz_token_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_why
+tests_fuzz_fuzz_why_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_why_LDADD = $(FUZZ_LIB) $(LIBS_CTL)
+tests_fuzz_fuzz_why_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

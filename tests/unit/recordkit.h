@@ -21,7 +21,7 @@ static struct record_symbol kit_symbols[] = {
 	SPAN_NONE},
     {SPAN("PDF_LINK_ONLY"), 2500, 3900, SPAN(""),
 	SPAN("/etc/assay/rules.d/local.cf:41")},
-    {SPAN("REPLYTO_DIFFERS"), 1000, 2500, SPAN("Reply-To x@free.example"),
+    {SPAN("REPLYTO_DIFFERS"), 3000, 2500, SPAN("Reply-To x@free.example"),
 	SPAN_NONE},
     {SPAN("FIRST_CONTACT"), 1000, 1000, SPAN_NONE, SPAN_NONE},
     {SPAN("RCVD_IN_DNSWL_LOW"), 1000, -1000, SPAN("203.0.113.9"), SPAN_NONE},

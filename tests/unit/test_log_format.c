@@ -103,7 +103,7 @@ test_text(void)
 	r = (struct record){.time = 0};
 	out = format(&r, LOG_TEXT, true);
 	CHECK(has(&out, "1970-01-01 00:00:00  -"));
-	CHECK(has(&out, "<> -> <>\n"));
+	CHECK(has(&out, "<> -> -\n"));
 	buf_done(&out);
 
 	TAP_CASE("nothing hostile reaches the terminal")

@@ -363,6 +363,10 @@ test_refused(void)
 	CHECK(has(text, "  Replied   550 5.7.1 Refused as likely spam\n"));
 	CHECK(!strstr(text, "Observed"));
 
+	TAP_CASE("a symbol that hit often says how often; a fraction does not")
+	CHECK(has(text, "REPLYTO_DIFFERS    3 times  Reply-To x@free"));
+	CHECK(has(text, "PDF_LINK_ONLY                 "));
+
 	TAP_CASE("a symbol without evidence is described, escaped")
 	CHECK(has(text, "FIRST_CONTACT      never wrote here \\x1b[2J before"));
 }
@@ -400,6 +404,18 @@ test_others(void)
 	text = text_of(&r);
 	CHECK(has(text, "TAGGED (DMARC)"));
 	CHECK(has(text, "; not refused for it: it came over a mailing list"));
+
+	TAP_CASE("the aligned signature is the one of the same organisation")
+	r = kit_record();
+	r.dmarc = SPAN("pass");
+	r.dmarc_aligned = SPAN("dkim");
+	r.dkim = SPAN("pass:news.muster.example:a:;pass:notmuster.example:b:");
+	text = text_of(&r);
+	CHECK(has(text, "news.muster.example (a); aligned\n"));
+	CHECK(has(text, "notmuster.example (b); not aligned\n"));
+	r.from_domain = SPAN("www.muster.example");
+	text = text_of(&r);
+	CHECK(has(text, "news.muster.example (a); aligned\n"));
 
 	TAP_CASE("recipients of different policies are listed")
 	r = kit_record();
