@@ -27,6 +27,7 @@ static const struct ctl_command commands[] = {
 	ctl_reputation_commands},
     {"config", NULL, "the configuration in force", NULL, NULL,
 	ctl_config_commands},
+    {"doctor", NULL, NULL, NULL, NULL, &ctl_doctor_command},
     {"log", NULL, NULL, NULL, NULL, &ctl_log_command},
     {"why", NULL, NULL, NULL, NULL, &ctl_why_command},
     {"status", NULL, NULL, NULL, NULL, &ctl_status_command},

@@ -3,12 +3,25 @@ noinst_LIBRARIES += filter/ctl/libctl.a
 filter_ctl_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 filter_ctl_libctl_a_SOURCES = \
 	filter/ctl/ctl_safe.c \
+	filter/ctl/doctor.c \
+	filter/ctl/doctor.h \
+	filter/ctl/doctor_machine.c \
+	filter/ctl/doctor_postfix.c \
+	filter/ctl/doctor_sendmail.c \
+	filter/ctl/doctor_state.c \
 	filter/ctl/json.c \
 	filter/ctl/json.h \
 	filter/ctl/log_csv.c \
 	filter/ctl/log_format.c \
 	filter/ctl/log_format.h \
 	filter/ctl/log_json.c \
+	filter/ctl/place.c \
+	filter/ctl/place.h \
+	filter/ctl/postconf.c \
+	filter/ctl/postconf.h \
+	filter/ctl/postconf_expand.c \
+	filter/ctl/sendmailcf.c \
+	filter/ctl/sendmailcf.h \
 	filter/ctl/when.c \
 	filter/ctl/when.h \
 	filter/ctl/why.h \
@@ -33,6 +46,7 @@ assay_SOURCES = \
 	filter/ctl/ctl_check.c \
 	filter/ctl/ctl_config.c \
 	filter/ctl/ctl_daemon.c \
+	filter/ctl/ctl_doctor.c \
 	filter/ctl/ctl_learn.c \
 	filter/ctl/ctl_log.c \
 	filter/ctl/ctl_reputation.c \
