@@ -13,6 +13,8 @@
  * they mean to people is written by the command.
  */
 
+#define LISTS_MAX 64 /* DNS lists that a status names */
+
 static const struct {
 	const char *name;
 	enum control_request request;
@@ -165,6 +167,28 @@ dns_json(struct daemon *daemon)
 	    "entries", (json_int_t)c.entries);
 }
 
+/* Each DNS list that a message met, and why one is off now. */
+static json_t *
+lists_json(struct daemon *daemon)
+{
+	struct dnslist_state states[LISTS_MAX];
+	json_t *lists = json_object();
+	size_t n = 0;
+
+	if (daemon->dns)
+		n = dnslist_states(
+		    daemon->dns, clock_mono_ms(), states, LISTS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const struct dnslist_state *s = &states[i];
+		bool on = s->off_ms == 0;
+		json_object_set_new(lists, s->name,
+		    json_pack("{s:b, s:I, s:s}", "on", on, "off_ms",
+			(json_int_t)s->off_ms, "cause",
+			on ? "" : dnslist_event_name(s->cause)));
+	}
+	return lists;
+}
+
 static json_t *
 store_json(struct daemon *daemon)
 {
@@ -228,6 +252,7 @@ status_json(struct daemon *daemon)
 	json_object_set_new(status, "degraded", causes_json(stats));
 	json_object_set_new(status, "latency_ms", latency_json(stats));
 	json_object_set_new(status, "dns", dns_json(daemon));
+	json_object_set_new(status, "lists", lists_json(daemon));
 	json_object_set_new(status, "store", store_json(daemon));
 	json_object_set_new(status, "verdicts", log_json(daemon));
 	return status;

@@ -313,11 +313,15 @@ check_keys(struct conf *conf, struct conf_section *section,
 		if (has_option(kind, entry->key) ||
 		    !has_option(other, entry->key))
 			continue;
-		conf_fail(conf, entry->where,
-		    "key \"%.*s\" belongs to %s %s title%s",
-		    SPAN_ARG(entry->key), kind->name,
-		    other->titled ? "with a" : "without",
-		    other->titled ? ", like \"default\"" : "");
+		if (other->titled)
+			conf_fail(conf, entry->where,
+			    "key \"%.*s\" belongs to %s with a title: %s"
+			    " NAME { }",
+			    SPAN_ARG(entry->key), kind->name, kind->name);
+		else
+			conf_fail(conf, entry->where,
+			    "key \"%.*s\" belongs to %s without title",
+			    SPAN_ARG(entry->key), kind->name);
 		entry->told = true;
 	}
 }

@@ -739,6 +739,124 @@ def config_computed():
         check(line.split(" = ")[1] not in ('""', "{ }", "0"), line)
 
 
+# --- DNS lists ---------------------------------------------------------------
+
+LIST_ZONE = """
+66.2.0.192.zen.spamhaus.org A 127.0.0.2
+66.2.0.192.zen.spamhaus.org A 127.0.0.4
+2.0.0.127.zen.spamhaus.org A 127.0.0.2
+shop.example.dbl.spamhaus.org A 127.0.1.4
+dbltest.com.dbl.spamhaus.org A 127.0.1.2
+shop.example.multi.uribl.com A 127.0.0.10
+7.100.51.198.multi.uribl.com A 127.0.0.4
+2.0.0.127.multi.uribl.com A 127.0.0.14
+66.2.0.192.list.dnswl.org A 127.0.9.2
+2.0.0.127.list.dnswl.org A 127.0.10.0
+66.2.0.192.bl.ours.example A 127.0.0.9
+2.0.0.127.bl.ours.example A 127.0.0.2
+"""
+LINKED = ('From: a@bank.example\nContent-Type: text/html\n\n'
+          '<a href="http://www.shop.example/">x</a>'
+          '<a href="http://198.51.100.7/">x</a>\n')
+
+
+def listed(*args):
+    """Symbols of lists with their evidence, and what is degraded."""
+    write("lists.zone", LIST_ZONE)
+    write("linked.eml", LINKED)
+    got = json.loads(assay(*args, "check", "--format", "json", "--dns",
+                           "lists.zone", "--rules", "rules.cf", "--ip",
+                           "192.0.2.66", "linked.eml").out)
+    return {s["name"]: (s["score"], s["evidence"]) for s in got["symbols"]
+            if " is listed " in (s["evidence"] or "")}, got["degraded"]
+
+
+@case("known DNS lists are off until they are used, and need no include")
+def lists_known():
+    equal(listed(), ({}, []))
+    symbols, degraded = listed(
+        "-o", "lists.use=spamhaus-zen,spamhaus-dbl,uribl,dnswl")
+    equal(symbols, {
+        "RCVD_IN_SBL": (3, "192.0.2.66 is listed (127.0.0.2)"),
+        "RCVD_IN_XBL": (3.5, "192.0.2.66 is listed (127.0.0.4)"),
+        "URIBL_DBL_PHISH": (4, "shop.example is listed (127.0.1.4)"),
+        "URIBL_BLACK": (2.5, "shop.example is listed (127.0.0.10)"),
+        "URIBL_RED": (0.5, "shop.example is listed (127.0.0.10)"),
+        "URIBL_GREY": (0.5, "198.51.100.7 is listed (127.0.0.4)"),
+        "RCVD_IN_DNSWL_MED": (-2, "192.0.2.66 is listed (127.0.9.2)"),
+    })
+    equal(degraded, [])
+
+
+@case("a site adds a list, and changes a key of a known one or its score")
+def lists_own():
+    write("own.conf", """
+lists { use = { ours, spamhaus-zen, spamhaus-dbl } }
+lists ours { zone = bl.ours.example. answers = { 127.0.0.9:OURS:7.25 } }
+lists spamhaus-zen { zone = bl.ours.example answers = { &1:ODD:1 } }
+""")
+    symbols, degraded = listed("-c", "own.conf")
+    equal({name: s[0] for name, s in symbols.items()},
+          {"OURS": 7.25, "ODD": 1, "URIBL_DBL_PHISH": 4})
+    equal(degraded, [])
+    write("score.cf", "score OURS 0.5\nmeta BOTH OURS && ODD\nscore BOTH 2\n")
+    got = assay("-c", "own.conf", "check", "--format=hits", "--dns",
+                "lists.zone", "--rules", "score.cf", "--ip", "192.0.2.66",
+                "linked.eml").out
+    has(got, "BOTH=1")
+    got = assay("-c", "own.conf", "config", "show", "--origin").out
+    has(got, "zone = bl.ours.example\t# own.conf:4:29, replaces ")
+    has(got, "conf/lists.conf:")
+
+
+@case("without a network lists are silent, and nothing lacks")
+def lists_local():
+    got = json.loads(assay("-o", "lists.use=spamhaus-zen", "check", "--local",
+                           "--format=json", "--ip", "192.0.2.66",
+                           "linked.eml").out)
+    equal(got["degraded"], [])
+    check("RCVD_IN_SBL" not in str(got["symbols"]))
+
+
+@case("mistakes in lists are said at their places, all of a run")
+def lists_mistakes():
+    write("bad.conf", """lists { use = { spamhaus-zn, a, b, c, D, e, f } }
+lists a { zone = a.example answers = { 127.0.0.2:X_1:1, 128.0.0.1:X:1,
+ 127.0.0.3:__Y:2, "127.0.0.4:X_1:2", 127.0.0.5:Z, 127.0.0.6:Z:z } }
+lists b { zone = "b..example" answers = { 127.0.0.2:X_1:1 } refused = { 1 } }
+lists c { kind = domain about = client answers = { 127.0.0.2:X_3:1 } }
+lists D { zone = d.example answers = { 127.0.0.2:X_4:1 } }
+lists e { zone = e.example }
+lists f { zone = f.example answers = { 127.0.0.2:X_5:1 }
+ test_clean = "a..b.%s" }
+""" % ("x" * 250))
+    err = assay("-c", "bad.conf", "rules", "list", status=78).err
+    for line in (
+            'bad.conf:1:15: use: no list "spamhaus-zn"; did you mean '
+            '"spamhaus-zen"?',
+            'bad.conf:1:15: use: "a" and "b" both give "X_1"',
+            'bad.conf:2:38: answers: no answer like',
+            '"128.0.0.1:X:1"',
+            'no name of a symbol in "127.0.0.3:__Y:2"',
+            'a symbol has one score: "127.0.0.4:X_1:2"',
+            'expected ANSWER:SYMBOL:POINTS, not "127.0.0.5:Z"',
+            'no points in "127.0.0.6:Z:z"',
+            'bad.conf:4:18: zone: no name of a zone "b..example"',
+            'bad.conf:4:71: refused: no answer like',
+            'bad.conf:5:1: lists "c": no zone',
+            'bad.conf:5:33: about: a list of domains has no clients',
+            'bad.conf:6:1: lists "D": a name has lower-case letters',
+            'bad.conf:7:1: lists "e": no answers',
+            'bad.conf:9:15: test_clean: no test point'):
+        has(err, line)
+    err = assay("-o", "lists.use=spamhaus-zen", "-o", "lists.spamhaus-zen."
+                "answers=127.0.0.2:SPF_FAIL:1", "rules", "list",
+                status=78).err
+    has(err, "symbol SPF_FAIL is there already")
+    err = assay("-o", "lists.zone=a.example", "rules", "list", status=78).err
+    has(err, "lists NAME { }")
+
+
 # --- options and errors ------------------------------------------------------
 
 @case("--help works on every level and needs nothing")

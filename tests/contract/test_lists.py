@@ -5,6 +5,7 @@ Deadlines hold, what lacks is said, a list that fails is left alone and comes
 back.
 """
 
+import json
 import os
 import sys
 import time
@@ -185,6 +186,10 @@ def slow(daemon, server):
     check(time.monotonic() - begin < 0.6, "one that is off was waited for")
     equal(line["degraded"], "dnsbl:slow", "degraded, once off")
     equal(server.asked("20.2.0.192.slow.example"), asked, "questions")
+    lists = json.loads(daemon.assay("status", "--json").stdout)["lists"]
+    equal(lists["slow"]["on"], False, "slow in status")
+    equal(lists["slow"]["cause"], "no-answer", "its cause")
+    equal(lists["clients"]["on"], True, "clients in status")
 
 
 def other_list(daemon):

@@ -4,6 +4,7 @@
  */
 #include "filter/dns/dnslist.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -441,6 +442,46 @@ test_identity(struct dns *dns)
 	CHECK_INT(dnslist_states(dns, 6000, states, 1), 1);
 }
 
+#define THREADS 6
+#define ROUNDS 2000
+
+/* Each finds lists, begins, and tells all that can happen. */
+static void *
+hammer(void *arg)
+{
+	struct dns *dns = arg;
+	char name[] = "hammer-0";
+
+	for (int i = 0; i < ROUNDS; i++) {
+		name[7] = (char)('0' + i % 7);
+		struct dnslist list = a_list(name, i % 2 == 0);
+		struct dnslist_health *h = dnslist_health(dns, &list);
+		int64_t now = (int64_t)i * 1000;
+		if (h && dnslist_begin(h, now).ask)
+			(void)dnslist_tell(h, (enum dnslist_event)(i % 7), now);
+	}
+	return NULL;
+}
+
+static void
+test_threads(struct dns *dns)
+{
+	pthread_t threads[THREADS];
+	struct dnslist_state states[64];
+	size_t n = 0;
+
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, hammer, dns))
+			abort();
+	for (int i = 0; i < THREADS; i++)
+		(void)pthread_join(threads[i], NULL);
+	TAP_CASE("many threads make one state for each list")
+	size_t all = dnslist_states(dns, 0, states, 64);
+	for (size_t i = 0; i < all; i++)
+		n += span_starts(span_of(states[i].name), SPAN("hammer-"));
+	CHECK_INT(n, 7);
+}
+
 int
 main(void)
 {
@@ -454,6 +495,7 @@ main(void)
 	test_causes(dns);
 	test_trial(dns);
 	test_identity(dns);
+	test_threads(dns);
 	arena_free(arena);
 	dns_close(dns);
 	return tap_done();

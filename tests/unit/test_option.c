@@ -104,8 +104,8 @@ static const struct {
 	"t:1:1: section \"milter\" takes no title\n"},
     {"a key of a titled kind in the untitled one of that name, and back",
 	"policy { mode = enforce xmode = 1 }\npolicy x { split = defer }",
-	"t:1:10: key \"mode\" belongs to policy with a title, like "
-	"\"default\"\n"
+	"t:1:10: key \"mode\" belongs to policy with a title: policy NAME"
+	" { }\n"
 	"t:2:12: key \"split\" belongs to policy without title\n"
 	"t:1:25: unknown key \"xmode\" in policy\n"},
     {"one run finds all mistakes",
