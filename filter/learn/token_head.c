@@ -128,7 +128,24 @@ how_to_read(struct span name)
 
 /* --- words of a field ------------------------------------------------------------- */
 
-/* A host name or address also by what it belongs to. */
+/* An address by its networks too: /24 and /16, or /64 and /48. */
+static void
+add_address(struct token_set *set, struct span prefix, struct ip ip)
+{
+	char text[IP_TEXT_SIZE];
+
+	ip_format(&ip, text);
+	token_add(set, prefix, span_of(text));
+	for (int step = 0; step < 2; step++) {
+		size_t keep = ip.family == 4 ? (step ? 2 : 3) : (step ? 6 : 8);
+		memset(ip.bytes + keep, 0, sizeof ip.bytes - keep);
+		ip_format(&ip, text);
+		token_add(set, prefix,
+		    arena_printf(set->arena, "%s/%zu", text, keep * 8));
+	}
+}
+
+/* A host name or address also by what it belongs to; a version by its end. */
 static void
 add_parent(struct token_set *set, struct span prefix, struct span word)
 {
@@ -139,11 +156,24 @@ add_parent(struct token_set *set, struct span prefix, struct span word)
 		return;
 	}
 	at = span_rfind_char(word, '.');
-	if (at == SPAN_NPOS || at == 0)
+	if (at == SPAN_NPOS)
 		return;
 	size_t before = span_rfind_char(span_head(word, at), '.');
 	if (before != SPAN_NPOS)
 		token_add(set, prefix, span_skip(word, before));
+}
+
+static void
+add_word(struct token_set *set, struct span prefix, struct span word)
+{
+	struct ip ip;
+
+	if (ip_parse(word, &ip) == 0) {
+		add_address(set, prefix, ip);
+		return;
+	}
+	token_add(set, prefix, word);
+	add_parent(set, prefix, word);
 }
 
 static void
@@ -156,8 +186,7 @@ read_words(struct token_set *set, struct span prefix, struct span text)
 	for (int i = 0; i < FIELD_WORDS; i++) {
 		if (!token_words_next(&words, &word))
 			return;
-		token_add(set, prefix, word);
-		add_parent(set, prefix, word);
+		add_word(set, prefix, word);
 	}
 }
 
@@ -180,23 +209,6 @@ read_subject(struct token_set *set, struct span prefix, struct span text)
 
 /* --- fields of a known form ---------------------------------------------------------- */
 
-/* An address by its networks too: /24 and /16, or /64 and /48. */
-static void
-add_address(struct token_set *set, struct span prefix, struct ip ip)
-{
-	char text[IP_TEXT_SIZE];
-
-	ip_format(&ip, text);
-	token_add(set, prefix, span_of(text));
-	for (int step = 0; step < 2; step++) {
-		size_t keep = ip.family == 4 ? (step ? 2 : 3) : (step ? 6 : 8);
-		memset(ip.bytes + keep, 0, sizeof ip.bytes - keep);
-		ip_format(&ip, text);
-		token_add(set, prefix,
-		    arena_printf(set->arena, "%s/%zu", text, keep * 8));
-	}
-}
-
 /* Who gave it to whom and how; not the queue id, whom it is for, the time. */
 static void
 read_received(struct token_set *set, struct span prefix, struct span text)
@@ -205,7 +217,6 @@ read_received(struct token_set *set, struct span prefix, struct span text)
 	struct token_words words;
 	struct received client;
 	struct span word;
-	struct ip ip;
 
 	/* The words do not hold IPv6 addresses together. */
 	if (received_parse(&client, text, set->arena) && client.ip.family == 6)
@@ -219,12 +230,7 @@ read_received(struct token_set *set, struct span prefix, struct span text)
 				return;
 			continue;
 		}
-		if (ip_parse(word, &ip) == 0) {
-			add_address(set, prefix, ip);
-			continue;
-		}
-		token_add(set, prefix, word);
-		add_parent(set, prefix, word);
+		add_word(set, prefix, word);
 	}
 }
 
