@@ -23,7 +23,7 @@
  * a note that outlives its tokens would take away what is no longer there.
  */
 #define LIFE_S ((int64_t)365 * 86400)
-#define TRIES 5 /* when others train the same message meanwhile */
+#define TRIES 20 /* when others train the same message meanwhile */
 #define OWN_OPS 3
 
 _Static_assert(TOKENS_MAX + OWN_OPS <= STORE_OPS_MAX, "a message in one step");
@@ -115,34 +115,44 @@ carry_out(struct store *store, const struct step *step,
 	return store_apply(store, ops, n, now, deadline, err);
 }
 
+/* One read, one step; ERR_STATE "check": somebody else was faster. */
+static int
+train_once(struct store *store, struct message *m, struct step *step,
+    enum bayes_class class, int64_t now, int64_t deadline, struct arena *arena,
+    struct err *err)
+{
+	struct token_list tokens;
+	int rc = store_get_value(
+	    store, &step->note, now, deadline, arena, &step->before, err);
+
+	if (rc || !plan(step, class))
+		return rc;
+	if (token_read(m, arena, &tokens))
+		return err_set(err, ERR_NOMEM, "out of memory");
+	return carry_out(store, step, &tokens, now, deadline, arena, err);
+}
+
 int
 bayes_train(struct store *store, struct message *m, enum bayes_class class,
     int64_t now, int64_t deadline, struct arena *arena, enum bayes_change *ret,
     struct err *err)
 {
 	char digest[DIGEST_SIZE];
-	struct token_list tokens = {0};
-	struct err why = {0};
-	int rc = ERR_STATE;
+	struct err why;
 
 	digest_message(m, digest);
-	for (int try = 0; rc == ERR_STATE && try < TRIES; try++) {
+	for (int try = 0; try < TRIES; try++) {
 		struct step step = {
 		    .note = {STORE_TRAINED, span_make(digest, sizeof digest)}};
-		rc = store_get_value(store, &step.note, now, deadline, arena,
-		    &step.before, &why);
-		if (rc)
-			break;
-		if (!plan(&step, class)) {
+		int rc = train_once(
+		    store, m, &step, class, now, deadline, arena, &why);
+		if (rc == 0) {
 			*ret = step.change;
 			return 0;
 		}
-		if (tokens.n == 0 && token_read(m, arena, &tokens))
-			return err_set(err, ERR_NOMEM, "out of memory");
-		rc = carry_out(
-		    store, &step, &tokens, now, deadline, arena, &why);
-		if (rc == 0)
-			*ret = step.change;
+		if (rc != ERR_STATE || !span_is(span_of(why.text), "check"))
+			return err_set(err, rc, "%s", why.text);
 	}
-	return rc ? err_set(err, rc, "%s", why.text) : 0;
+	return err_set(
+	    err, ERR_STATE, "others train the same message all the time");
 }

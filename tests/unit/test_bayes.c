@@ -3,6 +3,7 @@
 #include "filter/learn/bayes.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "filter/base/buf.h"
@@ -254,6 +255,65 @@ test_versions(void)
 	CHECK(!judge(m, 0).trained);
 }
 
+/* --- many at once ----------------------------------------------------------------------- */
+
+#define WORKERS 4
+#define MAILS 10
+#define ROUNDS 30
+
+/* Trains all messages over and over; the number of failures. */
+static void *
+work(void *arg)
+{
+	struct arena *own = arena_new(0);
+	int *failed = arg;
+
+	for (int i = 0; i < MAILS * ROUNDS; i++) {
+		struct message_options options = message_options_default();
+		struct message *m = message_new(own, &options);
+		struct span text = arena_printf(own,
+		    "Message-ID: <%d>\n\nsame own%d\n", i % MAILS, i % MAILS);
+		enum bayes_change change;
+		struct err err;
+		if (message_read(m, text) ||
+		    bayes_train(store, m, i % 3 ? BAYES_SPAM : BAYES_HAM, NOW,
+			CLOCK_NEVER, own, &change, &err))
+			++*failed;
+		arena_reset(own);
+	}
+	arena_free(own);
+	return NULL;
+}
+
+static void
+test_threads(void)
+{
+	pthread_t threads[WORKERS];
+	int failed[WORKERS] = {0};
+	int64_t spam, ham;
+	struct err err;
+
+	fresh_store();
+	TAP_CASE("several that train the same messages count each of them once")
+	for (int i = 0; i < WORKERS; i++)
+		CHECK_INT(
+		    pthread_create(&threads[i], NULL, work, &failed[i]), 0);
+	for (int i = 0; i < WORKERS; i++) {
+		CHECK_INT(pthread_join(threads[i], NULL), 0);
+		CHECK_INT(failed[i], 0);
+	}
+	CHECK_INT(bayes_corpus(store, NOW, CLOCK_NEVER, &spam, &ham, &err), 0);
+	CHECK_INT(spam + ham, MAILS);
+	struct store_counts same = counts_of(STORE_TOKEN, SPAN("same"));
+	CHECK_INT(same.v[0], spam);
+	CHECK_INT(same.v[1], ham);
+	for (int i = 0; i < MAILS; i++) {
+		struct store_counts own =
+		    counts_of(STORE_TOKEN, arena_printf(arena, "own%d", i));
+		CHECK_INT(own.v[0] + own.v[1], 1);
+	}
+}
+
 /* --- the digest ----------------------------------------------------------------------- */
 
 static bool
@@ -425,6 +485,7 @@ main(void)
 	test_training();
 	test_forgetting();
 	test_versions();
+	test_threads();
 	test_digest();
 	test_judging();
 	test_monotone();
