@@ -12,6 +12,10 @@ FUZZERS += tests/fuzz/fuzz_rule
 tests_fuzz_fuzz_rule_LDADD = $(FUZZ_LIB) $(LIBS_RULE)
 tests_fuzz_fuzz_rule_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 
+FUZZERS += tests/fuzz/fuzz_verdictlog
+tests_fuzz_fuzz_verdictlog_LDADD = $(FUZZ_LIB) $(LIBS_LOG)
+tests_fuzz_fuzz_verdictlog_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
 FUZZERS += tests/fuzz/fuzz_header
 tests_fuzz_fuzz_header_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
