@@ -187,6 +187,24 @@ json_dns(const struct dns_batch *batch)
 	return list;
 }
 
+/* The one control that JSON allows in a string as it is. */
+static char *
+escape_del(char *text)
+{
+	struct buf out;
+	struct span rest = span_of(text);
+
+	buf_init(&out, NULL, 6 * rest.len);
+	while (rest.p) {
+		buf_add_span(&out, span_cut(&rest, '\x7f'));
+		buf_add_str(&out, rest.p ? "\\u007f" : "");
+	}
+	free(text);
+	if (buf_failed(&out))
+		need(NULL);
+	return out.p; /* the caller's to free, as the heap's */
+}
+
 char *
 json_line(json_t *value)
 {
@@ -195,7 +213,7 @@ json_line(json_t *value)
 
 	if (!text)
 		need(NULL);
-	return text;
+	return strchr(text, '\x7f') ? escape_del(text) : text;
 }
 
 void

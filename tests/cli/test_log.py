@@ -24,7 +24,7 @@ ASSAY = os.path.join(BUILD, "assay")
 WRITE = os.path.join(BUILD, "tests/cli/write_verdicts")
 NOBODY = 65534
 OLD, FIRST, OBSERVED, PLAIN, HOSTILE, SPLIT = range(6)  # as they are written
-HOSTILE_TEXT = "=cmd|' /C calc'!A0\x1b[2J\x9b\r\n\"x\",\0\ufffd\u202e"
+HOSTILE_TEXT = "=cmd|' /C calc'!A0\x1b[2J\x9b\r\n\"x\",\0\ufffd\x7f\u202e"
 USAGE, DATAERR, NOINPUT, NOPERM = 64, 65, 66, 77
 
 TOP = None

@@ -72,9 +72,9 @@ kit_record(void)
 	};
 }
 
-/* ESC, C1, CR LF, NUL, quotes, bytes that are no UTF-8, a right-to-left mark. */
+/* ESC, DEL, C1, CR LF, NUL, quotes, bytes that are no UTF-8, a right-to-left mark. */
 #define KIT_HOSTILE                                                            \
-	"=cmd|' /C calc'!A0\x1b[2J\xc2\x9b\r\n\"x\",\x00\xff\xe2\x80\xae"
+	"=cmd|' /C calc'!A0\x1b[2J\xc2\x9b\r\n\"x\",\x00\xff\x7f\xe2\x80\xae"
 
 static struct record_rcpt kit_hostile_rcpt[] = {
     {SPAN(KIT_HOSTILE), SPAN(KIT_HOSTILE)},

@@ -127,7 +127,8 @@ parse(const struct record *r)
 
 	CHECK_INT(count(&out, '\n'), 1);
 	for (size_t i = 0; i < out.len; i++)
-		if (!CHECK(!ascii_is_8bit(out.p[i])))
+		if (!CHECK(!ascii_is_8bit(out.p[i]) &&
+			   (!ascii_is_control(out.p[i]) || out.p[i] == '\n')))
 			break;
 	json_t *o = json_loadb(out.p, out.len, 0, &error);
 	CHECK(o != NULL);
