@@ -11,6 +11,9 @@ tests_bench_bench_record_LDADD = $(LIBS_LOG)
 EXTRA_PROGRAMS += tests/bench/bench_spf
 tests_bench_bench_spf_LDADD = $(LIBS_AUTH)
 
+EXTRA_PROGRAMS += tests/bench/bench_store
+tests_bench_bench_store_LDADD = $(LIBS_STORE)
+
 EXTRA_PROGRAMS += tests/bench/null
 tests_bench_null_LDADD = $(MILTER_LIBS)
 EXTRA_DIST += tests/bench/run
