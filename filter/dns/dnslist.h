@@ -133,7 +133,7 @@ enum dnslist_event {
 	DNSLIST_EVENT_GOOD,       /* it answered */
 	DNSLIST_EVENT_FAILED,     /* no answer in time, or SERVFAIL */
 	DNSLIST_EVENT_TEST_GOOD,  /* test points are as they should be */
-	DNSLIST_EVENT_REFUSED,    /* the rest turns it off at once */
+	DNSLIST_EVENT_REFUSED,    /* this and the rest turn it off at once */
 	DNSLIST_EVENT_EVERYTHING, /* what must not be listed is */
 	DNSLIST_EVENT_NOTHING,    /* what must be listed is not */
 	DNSLIST_EVENT_FOREIGN,

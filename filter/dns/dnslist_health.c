@@ -158,9 +158,12 @@ note(struct dnslist_health *health, enum dnslist_event event, int64_t now)
 		return 0;
 	case DNSLIST_EVENT_FAILED:
 		health->failures++;
-		if (!trial && health->failures < FAILURES_MAX)
-			return 0;
-		return turn_off(health, event, now);
+		if (trial || health->failures >= FAILURES_MAX)
+			return turn_off(health, event, now);
+		/* The cache has the failed test points for a while: they would
+		 * count for each message. */
+		health->test_at = now + health->retry_ms;
+		return 0;
 	case DNSLIST_EVENT_REFUSED:
 	case DNSLIST_EVENT_EVERYTHING:
 	case DNSLIST_EVENT_NOTHING:

@@ -31,6 +31,7 @@ struct list_run {
 	const struct dnslist *list;
 	struct dnslist_health *health;
 	struct dnslist_turn turn;
+	bool failed; /* told so: once for a message */
 	int64_t deadline;
 	struct list_asks asks;
 	struct list_facts *facts;
@@ -255,6 +256,9 @@ scan_lists_start(const struct scan_lists *lists, struct dns *dns)
 static void
 tell(struct scan *scan, struct list_run *run, enum dnslist_event event)
 {
+	if (event == DNSLIST_EVENT_FAILED && run->failed)
+		return;
+	run->failed |= event == DNSLIST_EVENT_FAILED;
 	int64_t off_ms = dnslist_tell(run->health, event, clock_mono_ms());
 	struct list_news *news =
 	    off_ms ? VEC_PUSH(scan->arena, &scan->list_news) : NULL;
@@ -327,7 +331,10 @@ test_says(struct scan *scan, const struct list_run *run, bool listed,
 	return true;
 }
 
-/* Looks at the test points, without waiting. */
+/*
+ * Looks at the test points, without waiting. What is not known yet stands as
+ * good. One that got no answer says nothing of what the list said.
+ */
 static void
 look_at_tests(struct scan *scan, struct list_run *run)
 {
@@ -337,11 +344,12 @@ look_at_tests(struct scan *scan, struct list_run *run)
 		return;
 	bool know_listed = test_says(scan, run, true, &listed);
 	bool know_clean = test_says(scan, run, false, &clean);
-	/* What is not known yet stands as good. */
-	if (clean != DNSLIST_EVENT_TEST_GOOD)
+	if (clean > DNSLIST_EVENT_TEST_GOOD)
 		distrust(scan, run, clean);
-	else if (listed != DNSLIST_EVENT_TEST_GOOD)
+	else if (listed > DNSLIST_EVENT_TEST_GOOD)
 		distrust(scan, run, listed);
+	else if (clean != listed || clean == DNSLIST_EVENT_FAILED)
+		tell(scan, run, DNSLIST_EVENT_FAILED);
 	else if (know_listed && know_clean)
 		tell(scan, run, DNSLIST_EVENT_TEST_GOOD);
 }

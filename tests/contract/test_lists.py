@@ -142,7 +142,7 @@ def frozen(scratch, nsd):
     finally:
         nsd.freeze(False)
     check("dnsbl:clients" in line["degraded"], "not said", line.line)
-    check(int(line["ms"]) < 8000, "took", line["ms"], "ms")
+    check(int(line["ms"]) < 15000, "took", line["ms"], "ms")
     wait_for(lambda: play(daemon)["degraded"] == "-",
              "the list to be asked again")
     return daemon
@@ -155,7 +155,7 @@ def dead(scratch):
     line = play(daemon)
     check("dnsbl:clients" in line["degraded"], "client:", line.line)
     check("dnsbl:domains" in line["degraded"], "links:", line.line)
-    check(int(line["ms"]) < 8000, "took", line["ms"], "ms")
+    check(int(line["ms"]) < 15000, "took", line["ms"], "ms")
     equal([s for s in line.symbols if s.startswith("LISTED")], [], "hits")
     return daemon
 
@@ -178,12 +178,12 @@ def slow(daemon, server):
         line = play(daemon, ip="192.0.2.%d" % (10 + i), body=b"plain\r\n")
         took = time.monotonic() - begin
         equal(line["degraded"], "dnsbl:slow", "degraded")
-        check(0.6 <= took < 5, "message", i, "took", took)
+        check(1.9 <= took < 20, "message", i, "took", took)
     daemon.log.wait(r"list=slow state=off cause=no-answer")
     asked = server.asked("20.2.0.192.slow.example")
     begin = time.monotonic()
     line = play(daemon, ip="192.0.2.20", body=b"plain\r\n")
-    check(time.monotonic() - begin < 0.6, "one that is off was waited for")
+    check(time.monotonic() - begin < 1.9, "one that is off was waited for")
     equal(line["degraded"], "dnsbl:slow", "degraded, once off")
     equal(server.asked("20.2.0.192.slow.example"), asked, "questions")
     lists = json.loads(daemon.assay("status", "--json").stdout)["lists"]
@@ -230,7 +230,7 @@ def many(scratch, server):
     line = play(daemon, body=body)
     took = time.monotonic() - begin
     equal(line["degraded"], "dnsbl:domains", "degraded")
-    check(0.6 <= took < 5, "took", took)
+    check(0.6 <= took < 0.7 * 20, "took", took)
     with server.lock:
         names = {n for n in server.names if n.startswith("d") and
                  n.endswith(".dom.example")}
@@ -271,7 +271,7 @@ def main():
         case("a dead server: the deadlines hold, both lists are said",
              dead, scratch)
         server = mock(scratch)
-        daemon = daemon_at(scratch, "slow", server.port, timeout="600ms",
+        daemon = daemon_at(scratch, "slow", server.port, timeout="2s",
                            retry="1s", use="slow,clients")
         daemons.append(daemon)
         case("a silent list (mock) costs its timeout three times, then nothing",

@@ -385,6 +385,36 @@ test_points(struct arena *arena)
 	TAP_CASE("test points that were right are left alone then")
 	scan = scan_of(own, dns, "192.0.2.66", "x");
 	CHECK_INT(dns_batch_questions(scan->lists->dns)->n, 1);
+	arena_reset(own);
+	dns_close(dns);
+
+	dns = open_zone("66.2.0.192.c.example A 127.0.0.2\n"
+			"2.0.0.127.c.example TIMEOUT\n"
+			"66.2.0.192.l.example A 127.0.0.2\n"
+			"2.0.0.127.l.example A 127.255.255.254\n"
+			"1.0.0.127.l.example SERVFAIL\n"
+			"66.2.0.192.h.example SERVFAIL\n"
+			"2.0.0.127.h.example SERVFAIL\n");
+	lists[1].refused = lists[2].refused;
+	lists[1].n_refused = 1;
+	scan = scan_of(own, dns, "192.0.2.66", "x");
+	TAP_CASE("a test point that is silent does not take a listing back")
+	CHECK_INT(scan_list(scan, 0)->state, FACT_DONE);
+	CHECK_INT(scan_list(scan, 0)->hits.n, 1);
+	CHECK(!is_degraded(scan, "dnsbl:clients"));
+	TAP_CASE("one that is refused does")
+	CHECK_INT(scan_list(scan, 1)->state, FACT_LATER);
+	CHECK_INT(scan_list(scan, 1)->hits.n, 0);
+	if (CHECK_INT(scan->list_news.n, 1))
+		CHECK_INT(scan->list_news.v[0].cause, DNSLIST_EVENT_REFUSED);
+	TAP_CASE("a message counts one failure of a list, not each question's")
+	(void)scan_list(scan, 2);
+	scan = scan_of(own, dns, "192.0.2.66", "x");
+	(void)scan_list(scan, 2);
+	CHECK_INT(scan->list_news.n, 0);
+	scan = scan_of(own, dns, "192.0.2.66", "x");
+	(void)scan_list(scan, 2);
+	CHECK_INT(scan->list_news.n, 1);
 	arena_free(own);
 	dns_close(dns);
 }
