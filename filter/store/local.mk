@@ -19,6 +19,7 @@ filter_store_libstore_a_SOURCES = \
 	filter/store/store_redis.h \
 	filter/store/store_redis_apply.c \
 	filter/store/store_redis_conn.c \
+	filter/store/store_redis_each.c \
 	filter/store/store_redis_name.c \
 	filter/store/store_redis_pool.c \
 	filter/store/store_redis_reply.c \

@@ -2,17 +2,15 @@
 
 #include <stdlib.h>
 
-#include "filter/base/clock.h"
-
 /*
  * The store in a Redis server (2.8 or later; 6.0 for users; or what speaks like
- * it), for many machines: reading. Writing is store_redis_apply.c's.
+ * it), for many machines: reading. Writing is store_redis_apply.c's, listing
+ * store_redis_each.c's.
  *
  * An entry is a hash under its whole key: "a" and "b" are counts, "v" a value,
  * "e" the second at which it ends, by which readers go; the server removes it
  * then by EXPIREAT, by its own clock. Keys of a call are asked for in one
- * round trip. A question that went down with a connection which had been idle
- * is asked once more.
+ * round trip.
  */
 
 struct redis {
@@ -21,14 +19,8 @@ struct redis {
 	char where[320]; /* for errors */
 };
 
-#define KEYS_AT_ONCE 1024 /* of one exchange */
-#define SCAN_COUNT SPAN("512")
-#define SCAN_KEYS_MAX 16384 /* the server may answer more than it was asked */
-#define CURSOR_MAX 20
 /* A value and an expiry, or two counts and an expiry. */
 const struct redis_limits redis_entry_limits = {STORE_VALUE_MAX + 256, 4};
-static const struct redis_limits scan_limits = {
-    SCAN_KEYS_MAX * (STORE_KEY_MAX + 16), SCAN_KEYS_MAX + 3};
 
 /* --- entries ------------------------------------------------------------------------ */
 
@@ -95,39 +87,13 @@ redis_read_entry(const struct redis_reply *reply, bool counts, int64_t now,
 	return 0;
 }
 
-/* --- questions ----------------------------------------------------------------------- */
-
-/* A question that may be asked twice. `prepare` adds its commands. */
-struct question {
-	void (*prepare)(struct redis_conn *conn, const void *arg);
-	redis_reply_fn *fn;
-	void *arg;
-	const struct redis_limits *limits;
-};
-
+/* Every error begins with the server's place. */
 static int
-ask(struct redis *redis, const struct question *q, int64_t deadline,
-    struct err *err)
+say_whose(const struct redis *redis, int rc, struct err *err)
 {
-	for (;;) {
-		struct redis_conn *conn = NULL;
-		int rc = redis_pool_take(&redis->pool, deadline, &conn, err);
-		if (rc == 0) {
-			q->prepare(conn, q->arg);
-			rc = redis_exchange(
-			    conn, q->limits, deadline, q->fn, q->arg, err);
-			bool again =
-			    rc == ERR_IO && conn->reused && !conn->answered;
-			redis_pool_give(&redis->pool, conn);
-			if (again) {
-				redis_pool_drain(&redis->pool);
-				continue;
-			}
-		}
-		if (rc)
-			err_prefix(err, "%s: ", redis->where);
-		return rc;
-	}
+	if (rc)
+		err_prefix(err, "%s: ", redis->where);
+	return rc;
 }
 
 /* --- get ------------------------------------------------------------------------------- */
@@ -166,15 +132,17 @@ get(struct store_backend *backend, const struct span *keys, size_t n,
 {
 	struct redis *redis = (struct redis *)backend;
 	struct get part = {.now = now};
-	struct question q = {prepare_get, on_get, &part, &redis_entry_limits};
+	struct redis_question q = {
+	    prepare_get, on_get, &part, &redis_entry_limits};
 
 	for (size_t at = 0; at < n; at += part.n) {
 		part.keys = keys + at;
 		part.ret = ret + at;
-		part.n = n - at < KEYS_AT_ONCE ? n - at : KEYS_AT_ONCE;
-		int rc = ask(redis, &q, deadline, err);
+		part.n =
+		    n - at < REDIS_KEYS_AT_ONCE ? n - at : REDIS_KEYS_AT_ONCE;
+		int rc = redis_question(&redis->pool, &q, deadline, err);
 		if (rc)
-			return rc;
+			return say_whose(redis, rc, err);
 	}
 	return 0;
 }
@@ -217,183 +185,16 @@ get_value(struct store_backend *backend, struct span key, int64_t now,
 {
 	struct redis *redis = (struct redis *)backend;
 	struct get_value get = {.key = key, .now = now, .arena = arena};
-	struct question q = {
+	struct redis_question q = {
 	    prepare_get_value, on_get_value, &get, &redis_entry_limits};
-	int rc = ask(redis, &q, deadline, err);
+	int rc = redis_question(&redis->pool, &q, deadline, err);
 
 	if (rc == 0)
 		*ret = get.value;
-	return rc;
+	return say_whose(redis, rc, err);
 }
 
-/* --- each ------------------------------------------------------------------------------ */
-
-/* A walk through all keys of the server that fit, step by step. */
-struct walk {
-	struct span pattern, prefix;
-	bool counts, stopped;
-	int64_t now;
-	store_backend_each_fn *fn;
-	void *arg;
-	char cursor[CURSOR_MAX + 1]; /* "0" at the end */
-	struct arena *arena;         /* of one step */
-	struct span *keys;
-	size_t n;
-	size_t begin, end; /* of those that are asked for now */
-};
-
-static void
-prepare_scan(struct redis_conn *conn, const void *arg)
-{
-	const struct walk *walk = arg;
-
-	redis_command(conn,
-	    (struct span[]){SPAN("SCAN"), span_of(walk->cursor), SPAN("MATCH"),
-		walk->pattern, SPAN("COUNT"), SCAN_COUNT},
-	    6);
-}
-
-static bool
-is_scan_answer(const struct redis_reply *reply)
-{
-	const struct redis_node *nodes = reply->nodes;
-	uint64_t number;
-
-	if (reply->n < 3 || nodes[0].kind != REDIS_ARRAY ||
-	    nodes[0].number != 2 || nodes[1].kind != REDIS_STRING ||
-	    nodes[2].kind != REDIS_ARRAY ||
-	    (size_t)nodes[2].number != reply->n - 3)
-		return false;
-	for (size_t i = 3; i < reply->n; i++)
-		if (nodes[i].kind != REDIS_STRING)
-			return false;
-	struct span cursor = redis_bytes(reply, &nodes[1]);
-	return cursor.len <= CURSOR_MAX && span_to_u64(cursor, &number) == 0;
-}
-
-/* Copies the keys: the reply's memory is used again for their entries. What
- * cannot be a key of ours is left out. */
-static int
-on_scan(void *arg, size_t nth, const struct redis_reply *reply, struct err *err)
-{
-	struct walk *walk = arg;
-
-	(void)nth;
-	if (!is_scan_answer(reply))
-		return redis_unexpected(reply, err);
-	span_copy(redis_bytes(reply, &reply->nodes[1]), walk->cursor,
-	    sizeof walk->cursor);
-	arena_reset(walk->arena);
-	walk->n = 0;
-	walk->keys = arena_calloc(walk->arena, reply->n, sizeof *walk->keys);
-	for (size_t i = 3; walk->keys && i < reply->n; i++) {
-		struct span key = redis_bytes(reply, &reply->nodes[i]);
-		if (key.len <= STORE_KEY_MAX && span_starts(key, walk->prefix))
-			walk->keys[walk->n++] = arena_span(walk->arena, key);
-	}
-	if (arena_failed(walk->arena))
-		return err_set(err, ERR_NOMEM, "out of memory");
-	return 0;
-}
-
-static void
-prepare_entries(struct redis_conn *conn, const void *arg)
-{
-	const struct walk *walk = arg;
-
-	for (size_t i = walk->begin; i < walk->end; i++)
-		redis_ask(conn, walk->keys[i], walk->counts);
-}
-
-static int
-on_entry(
-    void *arg, size_t nth, const struct redis_reply *reply, struct err *err)
-{
-	struct walk *walk = arg;
-	struct redis_entry entry;
-	int rc = redis_read_entry(reply, walk->counts, walk->now, &entry, err);
-
-	/* It may have gone since, or be of the other sort. */
-	if (rc || !entry.there || walk->stopped)
-		return rc;
-	struct store_entry out = {.counts = entry.counts,
-	    .value = entry.value,
-	    .expires = entry.expires};
-	walk->stopped =
-	    !walk->fn(walk->arg, walk->keys[walk->begin + nth], &out);
-	return 0;
-}
-
-static int
-walk_on(
-    struct redis *redis, struct walk *walk, int64_t deadline, struct err *err)
-{
-	struct question scan = {prepare_scan, on_scan, walk, &scan_limits};
-	struct question entries = {
-	    prepare_entries, on_entry, walk, &redis_entry_limits};
-	int rc = ask(redis, &scan, deadline, err);
-
-	walk->begin = 0;
-	while (rc == 0 && walk->begin < walk->n && !walk->stopped) {
-		size_t left = walk->n - walk->begin;
-		walk->end =
-		    walk->begin + (left < KEYS_AT_ONCE ? left : KEYS_AT_ONCE);
-		rc = ask(redis, &entries, deadline, err);
-		walk->begin = walk->end;
-	}
-	return rc;
-}
-
-/* A glob of Redis that means these bytes, and whatever follows. */
-static void
-add_pattern(struct buf *to, struct span prefix)
-{
-	for (size_t i = 0; i < prefix.len; i++) {
-		char c = prefix.p[i];
-		if (c == '*' || c == '?' || c == '[' || c == ']' || c == '\\')
-			buf_add_char(to, '\\');
-		buf_add_char(to, c);
-	}
-	buf_add_char(to, '*');
-}
-
-static int
-each(struct store_backend *backend, struct span prefix, bool counts,
-    int64_t now, int64_t deadline, store_backend_each_fn *fn, void *arg,
-    struct err *err)
-{
-	struct redis *redis = (struct redis *)backend;
-	struct walk walk = {.prefix = prefix,
-	    .counts = counts,
-	    .now = now,
-	    .fn = fn,
-	    .arg = arg,
-	    .cursor = "0"};
-	struct buf pattern;
-	int rc = 0;
-
-	buf_init(&pattern, NULL, 2 * STORE_KEY_MAX + 1);
-	add_pattern(&pattern, prefix);
-	walk.pattern = buf_span(&pattern);
-	walk.arena = arena_new(0);
-	if (!walk.arena || buf_failed(&pattern))
-		rc = err_set(err, ERR_NOMEM, "out of memory");
-	while (rc == 0 && !walk.stopped) {
-		rc = walk_on(redis, &walk, deadline, err);
-		if (strcmp(walk.cursor, "0") == 0)
-			break;
-		if (rc == 0 && clock_left(deadline) == 0)
-			rc = err_set(err, ERR_TIMEOUT,
-			    "%s: too many keys for"
-			    " the time",
-			    redis->where);
-	}
-	arena_free(walk.arena);
-	buf_done(&pattern);
-	return rc;
-}
-
-/* --- apply, open, close ------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------- */
 
 static int
 apply(struct store_backend *backend, const struct store_write *writes, size_t n,
@@ -404,9 +205,19 @@ apply(struct store_backend *backend, const struct store_write *writes, size_t n,
 	int rc =
 	    redis_apply(&redis->pool, writes, n, now, deadline, &checked, err);
 
-	if (rc && !checked)
-		err_prefix(err, "%s: ", redis->where);
-	return rc;
+	return checked ? rc : say_whose(redis, rc, err);
+}
+
+static int
+each(struct store_backend *backend, struct span prefix, bool counts,
+    int64_t now, int64_t deadline, store_backend_each_fn *fn, void *arg,
+    struct err *err)
+{
+	struct redis *redis = (struct redis *)backend;
+	int rc = redis_each(
+	    &redis->pool, prefix, counts, now, deadline, fn, arg, err);
+
+	return say_whose(redis, rc, err);
 }
 
 static void

@@ -195,6 +195,29 @@ void redis_pool_give(struct redis_pool *pool, struct redis_conn *conn);
 /* Closes the idle ones: the server that they belong to seems to be gone. */
 void redis_pool_drain(struct redis_pool *pool);
 
+/* A question that may be asked twice. */
+struct redis_question {
+	void (*prepare)(
+	    struct redis_conn *conn, const void *arg); /* commands */
+	redis_reply_fn *fn;
+	void *arg; /* of both */
+	const struct redis_limits *limits;
+};
+
+/*
+ * Asks it on some connection; on another one, once more, when it went down with
+ * one that had been idle. Errors of redis_pool_take() and redis_exchange().
+ */
+int redis_question(struct redis_pool *pool, const struct redis_question *q,
+    int64_t deadline, struct err *err) MUST_USE;
+
+/* --- listing (store_redis_each.c) ------------------------------------------------ */
+
+/* As the backend's `each`. */
+int redis_each(struct redis_pool *pool, struct span prefix, bool counts,
+    int64_t now, int64_t deadline, store_backend_each_fn *fn, void *arg,
+    struct err *err) MUST_USE;
+
 /* --- writing (store_redis_apply.c) ---------------------------------------------- */
 
 /* ret_checked  the failure is a STORE_CHECK's (ERR_STATE). */
@@ -215,6 +238,8 @@ struct redis_entry {
 	struct span value; /* within the reply */
 	int64_t expires;
 };
+
+#define REDIS_KEYS_AT_ONCE 1024 /* of one exchange */
 
 /* Adds the HMGET of an entry. */
 void redis_ask(struct redis_conn *conn, struct span key, bool counts);

@@ -266,3 +266,23 @@ redis_pool_drain(struct redis_pool *pool)
 	lock_drop(&pool->lock);
 	close_all(all);
 }
+
+int
+redis_question(struct redis_pool *pool, const struct redis_question *q,
+    int64_t deadline, struct err *err)
+{
+	for (;;) {
+		struct redis_conn *conn = NULL;
+		int rc = redis_pool_take(pool, deadline, &conn, err);
+		if (rc)
+			return rc;
+		q->prepare(conn, q->arg);
+		rc = redis_exchange(
+		    conn, q->limits, deadline, q->fn, q->arg, err);
+		bool again = rc == ERR_IO && conn->reused && !conn->answered;
+		redis_pool_give(pool, conn);
+		if (!again)
+			return rc;
+		redis_pool_drain(pool);
+	}
+}
