@@ -25,8 +25,11 @@
  * handlers and not to libmilter's, which would take SIGHUP as the end.
  */
 
-#define NUDGE_MS 1000 /* see milter_nudge() */
-#define STOP_MS 8000  /* libmilter looks for its end every 5 s */
+#define NUDGE_MS 1000  /* see milter_nudge() */
+#define DRAIN_MS 10000 /* for open sessions, see drain() */
+#define DRAIN_STEP_MS 50
+#define QUIET_MS 400
+#define STOP_MS 8000 /* libmilter looks for its end every 5 s */
 #define FOLDER_MODE 0755
 #define STATE_MODE 0750
 
@@ -400,11 +403,39 @@ run(struct program *p)
 	}
 }
 
+/*
+ * Lets open sessions end by themselves where the next process will serve the
+ * same listener, so that a restart costs no message a second try. Another
+ * SIGTERM cuts it short. Quiet means for a while: a connection may have been
+ * taken whose first packet is on its way.
+ */
+static void
+drain(struct program *p)
+{
+	int64_t deadline = clock_deadline(DRAIN_MS);
+	struct pollfd fd = {.fd = signal_pipe[0], .events = POLLIN};
+	int64_t beat = service_beat_ms();
+	int64_t quiet_from = clock_deadline(QUIET_MS);
+
+	if (!milter_leave())
+		return;
+	while (clock_left(deadline) && clock_left(quiet_from)) {
+		if (poll(&fd, 1, DRAIN_STEP_MS) > 0)
+			return;
+		milter_nudge();
+		if (beat && is_alive(p, beat))
+			service_beat();
+		if (!registry_empty(&p->daemon.registry))
+			quiet_from = clock_deadline(QUIET_MS);
+	}
+}
+
 static int
 stop(struct program *p, int status)
 {
 	service_stopping();
 	log_info("assayd stops");
+	drain(p);
 	bool quiet = milter_stop(STOP_MS);
 	control_stop(p->control);
 	daemon_save(&p->daemon, quiet);

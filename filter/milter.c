@@ -69,6 +69,7 @@ static struct {
 	_Atomic unsigned last_can;
 	_Atomic bool said_less;
 	int listener;            /* libmilter's, or -1 */
+	bool inherited;          /* it is the service manager's too */
 	struct socket_file file; /* of a Unix socket */
 } milter = {.listener = -1};
 
@@ -397,6 +398,7 @@ open_socket(const char *text, const char *path, const struct settings *settings,
 		    err, errno, "milter.socket: cannot listen on %s", text);
 	if (inherited >= 0)
 		milter.listener = inherited;
+	milter.inherited = inherited >= 0;
 	socket_send_at_once(milter.listener);
 	if (!path)
 		return 0;
@@ -508,6 +510,30 @@ milter_nudge(void)
 {
 	if (!atomic_load(&milter.ended))
 		socket_wake(milter.listener);
+}
+
+/*
+ * libmilter cannot be told to stop accepting and go on otherwise. So its
+ * descriptor gets a socket that only milter_nudge() ever connects to.
+ */
+bool
+milter_leave(void)
+{
+	struct sockaddr_un nowhere = {.sun_family = AF_UNIX};
+	bool left = false;
+
+	if (!milter.inherited)
+		return false;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* No path: the kernel gives it a name of its own. */
+	if (fd >= 0 &&
+	    bind(fd, (const struct sockaddr *)&nowhere,
+		sizeof nowhere.sun_family) == 0 &&
+	    listen(fd, 1) == 0)
+		left = dup3(fd, milter.listener, O_CLOEXEC) >= 0;
+	if (fd >= 0)
+		close(fd);
+	return left;
 }
 
 bool

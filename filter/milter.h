@@ -33,6 +33,13 @@ int milter_start(struct daemon *daemon, void (*on_end)(void *arg), void *arg,
 void milter_nudge(void);
 
 /*
+ * Takes no more connections from a listener that was inherited: they wait in
+ * its queue for the process that serves it next. Open sessions go on. False for
+ * a listener of our own, where connections would be refused instead.
+ */
+bool milter_leave(void);
+
+/*
  * Ends serving: no new connections, and waits at most `wait_ms` until no
  * callback runs. False when one still does: nothing may be freed then.
  */

@@ -40,6 +40,17 @@ registry_remove(struct registry *registry, struct registry_link *link)
 	lock_drop(&registry->lock);
 }
 
+bool
+registry_empty(struct registry *registry)
+{
+	bool empty;
+
+	lock_take(&registry->lock);
+	empty = registry->all.next == &registry->all;
+	lock_drop(&registry->lock);
+	return empty;
+}
+
 static void
 note_max(struct registry *registry, unsigned n)
 {

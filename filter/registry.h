@@ -28,6 +28,9 @@ void registry_done(struct registry *registry);
 void registry_add(struct registry *registry, struct registry_link *link);
 void registry_remove(struct registry *registry, struct registry_link *link);
 
+/* No session exists. */
+bool registry_empty(struct registry *registry);
+
 /* Counts a connection; false when there are `limit` of them already. */
 bool registry_admit(struct registry *registry, unsigned limit);
 /* For each registry_admit() that was true. */

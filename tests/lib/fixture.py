@@ -254,7 +254,8 @@ class Assayd:
     what tests share (state, control socket, zone) comes by -o."""
 
     def __init__(self, scratch, name, conf="", zone=None, options=(),
-                 port=None, path=None, user=None):
+                 port=None, path=None, user=None, listener=None):
+        """`listener`: an open listening socket to inherit, as fd:N."""
         self.scratch, self.name = scratch, name
         self.folder = scratch.folder(name)
         self.state = os.path.join(self.folder, "state")
@@ -262,6 +263,9 @@ class Assayd:
         self.configure(conf)
         if path:
             self.address, spec = path, "unix:" + path
+        elif listener:
+            self.address = listener.getsockname()
+            spec = "fd:%d" % listener.fileno()
         else:
             port = port or free_port()
             self.address = ("127.0.0.1", port)
@@ -279,6 +283,7 @@ class Assayd:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd=self.folder,
+            pass_fds=[listener.fileno()] if listener else (),
             env=self._environment())
         self.log = Lines(self.process.stderr)
         self.status = None
