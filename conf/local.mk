@@ -1,6 +1,8 @@
 # The packaged configuration is installed as an example to copy: a site's own
 # file is never touched.
 nodist_pkgdata_DATA = conf/assay.conf
+# Known DNS lists, all off; read before the site's files, which may change them.
+dist_pkgdata_DATA = conf/lists.conf
 conf/assay.conf: $(srcdir)/conf/assay.conf.in
 	$(AM_V_GEN)$(MKDIR_P) conf && cp $(srcdir)/conf/assay.conf.in $@
 CLEANFILES += conf/assay.conf
