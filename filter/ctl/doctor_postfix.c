@@ -121,45 +121,77 @@ our_spec(const struct look *l, bool chrooted)
 	return arena_printf(arena, "unix:%.*s", SPAN_ARG(l->ours.path));
 }
 
-/* What to paste so that Postfix finds us. */
-static void
-paste_spec(struct look *l, struct finding *f, bool chrooted)
-{
-	struct arena *arena = l->d->arena;
-	struct span spec = our_spec(l, chrooted);
-
-	if (spec.len) {
-		f->into = "main.cf";
-		f->paste = arena_printf(arena,
-		    "smtpd_milters = %.*s\n"
-		    "non_smtpd_milters = $smtpd_milters\n"
-		    "milter_default_action = %s\n",
-		    SPAN_ARG(spec),
-		    doctor_enforces(l->d) ? "tempfail" : "accept");
-		return;
-	}
-	f->into = "assay.conf (and unix:assay/milter.sock into main.cf)";
-	f->paste = arena_printf(arena,
-	    "milter { socket = \"unix:%.*s/assay/milter.sock\" }\n",
-	    SPAN_ARG(l->queue));
-}
-
+/* An entry that means us: our very path, or one called so (assay/x, assay.x). */
 static bool
 looks_like_us(const struct place *theirs, const struct place *ours)
 {
-	if (theirs->kind == PLACE_UNIX && ours->kind == PLACE_UNIX &&
-	    place_same_path(theirs->path, ours->path))
+	struct span file = theirs->path;
+
+	if (theirs->kind != PLACE_UNIX)
+		return false;
+	if (ours->kind == PLACE_UNIX && place_same_path(file, ours->path))
 		return true;
-	return theirs->kind == PLACE_UNIX &&
-	       span_casefind(theirs->path, SPAN("assay"), 0) != SPAN_NPOS;
+	size_t slash = span_rfind_char(file, '/');
+	struct span folder =
+	    slash == SPAN_NPOS ? SPAN_NONE : span_head(file, slash);
+	if (slash != SPAN_NPOS)
+		file = span_skip(file, slash + 1);
+	return span_is(folder, "assay") || span_ends(folder, SPAN("/assay")) ||
+	       span_starts(file, SPAN("assay"));
+}
+
+/* The milters of a list but those that mean us, each with ", " behind it. */
+static struct span
+others(const struct look *l, const struct postconf_milters *list)
+{
+	struct span text = SPAN("");
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct place place = place_of_postfix(list->v[i].spec);
+		if (!looks_like_us(&place, &l->ours))
+			text = arena_printf(l->d->arena, "%.*s%.*s, ",
+			    SPAN_ARG(text), SPAN_ARG(list->v[i].entry));
+	}
+	return text;
+}
+
+/* What to paste so that Postfix finds us, beside the milters that it has. */
+static void
+paste_spec(struct look *l, struct finding *f,
+    const struct postconf_milters *list, bool chrooted)
+{
+	struct arena *arena = l->d->arena;
+	struct span spec = our_spec(l, chrooted), before = others(l, list);
+
+	struct span more = SPAN("");
+
+	/* A chroot reaches nothing outside: the socket has to move. */
+	if (!spec.len) {
+		spec = SPAN("unix:assay/milter.sock");
+		more = arena_printf(arena,
+		    "# and into assay.conf:\n"
+		    "# milter { socket ="
+		    " \"unix:%.*s/assay/milter.sock\" }\n",
+		    SPAN_ARG(l->queue));
+	}
+	f->into = "main.cf";
+	f->paste = arena_printf(arena,
+	    "smtpd_milters = %.*s%.*s\n"
+	    "non_smtpd_milters = $smtpd_milters\n"
+	    "milter_default_action = %s\n%.*s",
+	    SPAN_ARG(before), SPAN_ARG(spec),
+	    doctor_enforces(l->d) ? "tempfail" : "accept", SPAN_ARG(more));
 }
 
 /* An entry that means us and leads elsewhere. */
 static void
 say_elsewhere(struct look *l, const struct postconf_service *s,
-    struct doctor_where where, struct span spec, bool chrooted,
-    const struct place *reached)
+    struct doctor_where where, const struct postconf_milters *list,
+    const struct postconf_milter *m)
 {
+	bool chrooted = postconf_is_chrooted(&l->conf, s);
+	struct span spec = m->spec;
+	struct place reached = resolve(l, spec, chrooted);
 	struct place written = place_of_postfix(spec);
 	struct finding *f;
 
@@ -169,18 +201,18 @@ say_elsewhere(struct look *l, const struct postconf_service *s,
 		f = doctor_add(l->d, DOCTOR_PROBLEM, "postfix.chroot", where,
 		    "%.*s runs in a chroot, where %.*s means %.*s",
 		    SPAN_ARG(s->command), SPAN_ARG(spec),
-		    SPAN_ARG(reached->path));
+		    SPAN_ARG(reached.path));
 		f->why = "it finds no socket there: milter_default_action"
 			 " decides on all mail";
 	} else {
 		f = doctor_add(l->d, DOCTOR_PROBLEM, "postfix.milters", where,
 		    "%.*s leads to %.*s, but milter.socket is %.*s",
-		    SPAN_ARG(spec), SPAN_ARG(reached->path),
+		    SPAN_ARG(spec), SPAN_ARG(reached.path),
 		    SPAN_ARG(l->d->settings->socket));
 		f->why = "nobody of ours listens there, unless systemd holds"
 			 " it: name the same place twice";
 	}
-	paste_spec(l, f, chrooted);
+	paste_spec(l, f, list, chrooted);
 }
 
 /* --- what holds for an entry that is ours ------------------------------------------ */
@@ -338,37 +370,54 @@ check_daemon_name(struct look *l, const struct postconf_service *s)
 
 /* --- services -------------------------------------------------------------------------- */
 
-/* Looks for us in a list of milters; says what is wrong with a near miss. */
+/* What an entry of the list is to us. */
+enum fit { FIT_NOT, FIT_NEARLY, FIT_OURS };
+
+static enum fit
+fit_of(const struct look *l, struct span spec, bool chrooted)
+{
+	struct place place = resolve(l, spec, chrooted);
+	struct place written = place_of_postfix(spec);
+	bool like = looks_like_us(&written, &l->ours);
+
+	if (place_meets(&place, &l->ours))
+		return FIT_OURS;
+	/* Where a descriptor leads is not known: by its name. */
+	if (l->ours.kind == PLACE_FD)
+		return like ? FIT_OURS : FIT_NOT;
+	return like ? FIT_NEARLY : FIT_NOT;
+}
+
+/* Our entry in a service's list, also when it leads elsewhere, which is said;
+ * or NULL. */
 static const struct postconf_milter *
 find_us(struct look *l, const struct postconf_service *s, const char *name)
 {
 	struct postconf_value v = postconf_get(&l->conf, s, name);
-	struct postconf_milters milters = {0};
-	bool chrooted = s && postconf_is_chrooted(&l->conf, s);
+	bool chrooted = postconf_is_chrooted(&l->conf, s);
+	const struct postconf_milter *nearly = NULL;
+	struct postconf_milters list = {0};
 
 	if (v.odd)
 		doctor_add(l->d, DOCTOR_NOTE, "postfix.syntax",
 		    value_where(l, &v),
-		    "%s has an expression that is not"
-		    " understood here",
-		    name);
-	postconf_split_milters(v.text, l->d->arena, &milters);
-	for (size_t i = 0; i < milters.n; i++) {
-		struct span spec = milters.v[i].spec;
-		struct place place = resolve(l, spec, chrooted);
-		struct place written = place_of_postfix(spec);
-		if (place_meets(&place, &l->ours))
-			return &milters.v[i];
-		if (l->ours.kind != PLACE_FD &&
-		    (looks_like_us(&place, &l->ours) ||
-			looks_like_us(&written, &l->ours)))
-			say_elsewhere(
-			    l, s, value_where(l, &v), spec, chrooted, &place);
-		else if (l->ours.kind == PLACE_FD &&
-			 looks_like_us(&place, &l->ours))
-			return &milters.v[i];
+		    "%s has an expression that is not understood here", name);
+	postconf_split_milters(v.text, l->d->arena, &list);
+	for (size_t i = 0; i < list.n; i++) {
+		enum fit fit = fit_of(l, list.v[i].spec, chrooted);
+		if (fit == FIT_OURS) {
+			l->named = true;
+			doctor_add(l->d, DOCTOR_OK, "postfix.milters",
+			    value_where(l, &v), "%s names %.*s", name,
+			    SPAN_ARG(list.v[i].spec));
+			return &list.v[i];
+		}
+		if (fit == FIT_NEARLY)
+			nearly = &list.v[i];
 	}
-	return NULL;
+	if (nearly)
+		say_elsewhere(l, s, value_where(l, &v), &list, nearly);
+	return nearly;
 }
 
 static void
@@ -382,7 +431,7 @@ check_smtpd(struct look *l, const struct postconf_service *s)
 	check_daemon_name(l, s);
 	if (!m) {
 		/* Where a content filter gives mail back it is wanted so. */
-		if (!is_inner(s) && !l->nearly && list.line &&
+		if (!is_inner(s) && list.line &&
 		    span_eq(span_of(list.file), span_of(l->conf.master_path)))
 			doctor_add(l->d, DOCTOR_NOTE, "postfix.milters",
 			    service_where(l, s),
@@ -390,9 +439,6 @@ check_smtpd(struct look *l, const struct postconf_service *s)
 			    SPAN_ARG(s->name));
 		return;
 	}
-	l->named = true;
-	doctor_add(l->d, DOCTOR_OK, "postfix.milters", value_where(l, &list),
-	    "smtpd_milters names %.*s", SPAN_ARG(m->spec));
 	check_action(
 	    l, value_where(l, &action), own_or(m->default_action, action.text));
 	check_times(l, s, m);
@@ -426,7 +472,9 @@ check_smtpds(struct look *l)
 	struct finding *f = doctor_add(l->d, DOCTOR_PROBLEM, "postfix.milters",
 	    value_where(l, &v), "smtpd_milters does not name assayd's socket");
 	f->why = "no mail is examined";
-	paste_spec(l, f, chrooted);
+	struct postconf_milters list = {0};
+	postconf_split_milters(v.text, l->d->arena, &list);
+	paste_spec(l, f, &list, chrooted);
 }
 
 /* Mail of sendmail(1): cleanup hands it over. */
@@ -561,6 +609,6 @@ doctor_postfix(struct doctor *doctor, const char *folder)
 	check_smtpds(&l);
 	if (l.named)
 		check_local_mail(&l);
-	if (l.named)
+	if (l.named || l.nearly)
 		check_reach(&l);
 }

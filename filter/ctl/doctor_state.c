@@ -148,10 +148,10 @@ check_key(struct doctor *d)
 	if (!path)
 		return;
 	if (lstat(path, &st) != 0) {
-		doctor_add(d, DOCTOR_NOTE, KEY_CHECK, where,
-		    errno == ENOENT ? "not made yet: assayd makes it at its"
-				      " first start"
-				    : "cannot be seen by this user");
+		bool none = errno == ENOENT;
+		doctor_add(d, none ? DOCTOR_OK : DOCTOR_NOTE, KEY_CHECK, where,
+		    none ? "not made yet: assayd makes it at its first start"
+			 : "cannot be seen by this user");
 		return;
 	}
 	if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IWGRP | S_IRWXO))) {

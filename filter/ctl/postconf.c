@@ -282,7 +282,8 @@ postconf_split_milters(
 		struct postconf_milter *milter = VEC_PUSH(arena, ret);
 		if (!milter)
 			return;
-		*milter = (struct postconf_milter){.spec = entry};
+		*milter =
+		    (struct postconf_milter){.entry = entry, .spec = entry};
 		if (entry.p[0] == '{')
 			take_group(milter, entry);
 	}

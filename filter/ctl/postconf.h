@@ -59,7 +59,8 @@ bool postconf_is_chrooted(
 
 /* One entry of smtpd_milters; unset options have p NULL. */
 struct postconf_milter {
-	struct span spec; /* "unix:PATH", "inet:HOST:PORT" */
+	struct span entry; /* as it stands in the list */
+	struct span spec;  /* "unix:PATH", "inet:HOST:PORT" */
 	struct span default_action, connect_timeout, command_timeout,
 	    content_timeout;
 };

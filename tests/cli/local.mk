@@ -2,6 +2,10 @@
 TESTS += tests/cli/test_cli.py
 EXTRA_DIST += tests/cli/test_cli.py
 
+# What may be wrong with an installation.
+TESTS += tests/cli/test_doctor.py
+EXTRA_DIST += tests/cli/test_doctor.py
+
 # The verdict log on the command line; the helper writes one.
 check_PROGRAMS += tests/cli/write_verdicts
 tests_cli_write_verdicts_LDADD = $(LIBS_FILTER)
