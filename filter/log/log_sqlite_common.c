@@ -125,9 +125,27 @@ log_sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
 }
 
 void
-log_sqlite_columns(struct buf *sql)
+log_sqlite_add_name(struct buf *sql, const struct record_field *field)
 {
-	for (const struct record_field *f = record_fields; f->name; f++)
-		buf_printf(sql, ",\"%s%s\"", f->name,
-		    f->type == RECORD_MILLI ? "_milli" : "");
+	buf_printf(sql, "\"%s%s\"", field->name,
+	    field->type == RECORD_MILLI ? "_milli" : "");
+}
+
+int
+log_sqlite_has_field(sqlite3 *db, const struct record_field *field, bool *ret)
+{
+	struct buf sql;
+	int64_t columns = 0;
+
+	buf_init(&sql, NULL, LOG_SQL_MAX);
+	buf_printf(&sql,
+	    "SELECT count(*) FROM pragma_table_info('message') WHERE name ="
+	    " '%s%s'",
+	    field->name, field->type == RECORD_MILLI ? "_milli" : "");
+	int rc = buf_failed(&sql)
+		     ? SQLITE_NOMEM
+		     : log_sqlite_number(db, buf_str(&sql), &columns);
+	buf_done(&sql);
+	*ret = columns == 1;
+	return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "filter/base/buf.h"
 #include "filter/base/err.h"
+#include "filter/log/record.h"
 
 /* What writer and reader share; for log_sqlite*.c. */
 struct sqlite3;
@@ -29,7 +30,11 @@ int log_sqlite_version(
 int log_sqlite_prepare(
     struct sqlite3 *db, const char *sql, struct sqlite3_stmt **ret) MUST_USE;
 
-/* Adds the columns of a message but `id`: ,"time","node",... */
-void log_sqlite_columns(struct buf *sql);
+/* Has the message table a column for the field? A file that an earlier release
+ * began may lack some. */
+int log_sqlite_has_field(
+    struct sqlite3 *db, const struct record_field *field, bool *ret) MUST_USE;
+/* Adds the name of its column: "NAME" or "NAME_milli", in quotes. */
+void log_sqlite_add_name(struct buf *sql, const struct record_field *field);
 
 #endif

@@ -48,13 +48,20 @@ static const char create_tables[] =
     " m.id JOIN name n ON n.name_id = s.name_id;";
 
 static void
+add_column(struct buf *sql, const struct record_field *f)
+{
+	log_sqlite_add_name(sql, f);
+	buf_add_str(sql, f->type == RECORD_TEXT ? " TEXT" : " INTEGER");
+}
+
+static void
 add_message_table(struct buf *sql)
 {
 	buf_add_str(sql, "CREATE TABLE message(id INTEGER PRIMARY KEY");
-	for (const struct record_field *f = record_fields; f->name; f++)
-		buf_printf(sql, ",\"%s%s\" %s", f->name,
-		    f->type == RECORD_MILLI ? "_milli" : "",
-		    f->type == RECORD_TEXT ? "TEXT" : "INTEGER");
+	for (const struct record_field *f = record_fields; f->name; f++) {
+		buf_add_char(sql, ',');
+		add_column(sql, f);
+	}
 	buf_add_str(sql, ");");
 }
 
@@ -215,14 +222,39 @@ configure(struct log_file *file, struct err *err)
 	return 0;
 }
 
+/* What this release has and the one that began the file had not. */
 static int
-prepare(struct log_file *file)
+add_missing(struct log_file *file)
+{
+	int rc = SQLITE_OK;
+
+	for (const struct record_field *f = record_fields; f->name && !rc;
+	     f++) {
+		struct buf sql;
+		bool there = false;
+		rc = log_sqlite_has_field(file->db, f, &there);
+		if (rc || there)
+			continue;
+		buf_init(&sql, NULL, LOG_SQL_MAX);
+		buf_add_str(&sql, "ALTER TABLE message ADD COLUMN ");
+		add_column(&sql, f);
+		rc = sqlite3_exec(file->db, buf_str(&sql), NULL, NULL, NULL);
+		buf_done(&sql);
+	}
+	return rc;
+}
+
+static int
+prepare_message(struct log_file *file)
 {
 	struct buf sql;
 
 	buf_init(&sql, NULL, LOG_SQL_MAX);
 	buf_add_str(&sql, "INSERT OR IGNORE INTO message(id");
-	log_sqlite_columns(&sql);
+	for (const struct record_field *f = record_fields; f->name; f++) {
+		buf_add_char(&sql, ',');
+		log_sqlite_add_name(&sql, f);
+	}
 	buf_add_str(&sql, ") VALUES(?");
 	for (const struct record_field *f = record_fields; f->name; f++)
 		buf_add_str(&sql, ",?");
@@ -231,24 +263,33 @@ prepare(struct log_file *file)
 				  : log_sqlite_prepare(file->db, buf_str(&sql),
 					&file->message);
 	buf_done(&sql);
-	if (!rc)
-		rc = log_sqlite_prepare(
-		    file->db, "BEGIN IMMEDIATE", &file->begin);
-	if (!rc)
-		rc = log_sqlite_prepare(file->db, "COMMIT", &file->commit);
-	if (!rc)
-		rc = log_sqlite_prepare(file->db,
-		    "INSERT INTO rcpt(id,n,addr,action) VALUES(?,?,?,?)",
-		    &file->rcpt);
-	if (!rc)
-		rc = log_sqlite_prepare(file->db,
-		    "INSERT INTO symbol(id,n,name_id,count,score_milli,evidence)"
-		    " VALUES(?,?,?,?/1000.0,?,?)",
-		    &file->symbol);
-	if (!rc)
-		rc = log_sqlite_prepare(file->db,
-		    "INSERT INTO name(name,origin) VALUES(?,?)", &file->name);
 	return rc;
+}
+
+/* Other tables than ours are noticed before anything is added. */
+static int
+prepare(struct log_file *file)
+{
+	sqlite3 *db = file->db;
+	const struct {
+		const char *sql;
+		sqlite3_stmt **stmt;
+	} all[] = {
+	    {"BEGIN IMMEDIATE", &file->begin},
+	    {"COMMIT", &file->commit},
+	    {"INSERT INTO rcpt(id,n,addr,action) VALUES(?,?,?,?)", &file->rcpt},
+	    {"INSERT INTO symbol(id,n,name_id,count,score_milli,evidence)"
+	     " VALUES(?,?,?,?/1000.0,?,?)",
+		&file->symbol},
+	    {"INSERT INTO name(name,origin) VALUES(?,?)", &file->name},
+	};
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; i < sizeof all / sizeof *all && !rc; i++)
+		rc = log_sqlite_prepare(db, all[i].sql, all[i].stmt);
+	if (!rc)
+		rc = add_missing(file);
+	return rc ? rc : prepare_message(file);
 }
 
 /* --- numbers of names ---------------------------------------------------------------- */

@@ -122,21 +122,29 @@ connect_immutable(struct reader *r)
 	return rc;
 }
 
-static bool
-has_wal(struct reader *r)
+static int64_t
+size_beside(struct reader *r, const char *suffix)
 {
 	char path[LOG_PATH_SIZE + 8];
 	struct stat st;
 
-	(void)snprintf(path, sizeof path, "%s-wal", r->path);
-	return lstat(path, &st) == 0;
+	(void)snprintf(path, sizeof path, "%s%s", r->path, suffix);
+	return lstat(path, &st) == 0 ? (int64_t)st.st_size : -1;
 }
 
 /*
- * Without the right to make them a reader needs the writer's -wal and -shm to
- * be there. A database without them (a copy, a read-only disk) has no writer:
- * it is whole by itself.
+ * A writer that is there has both files beside the database. Without the right
+ * to make them a reader cannot do without; but where they are not (a copy, a
+ * read-only disk) the database is whole by itself.
  */
+static bool
+stands_alone(struct reader *r)
+{
+	int64_t wal = size_beside(r, "-wal");
+
+	return wal < 0 || (wal == 0 && size_beside(r, "-shm") < 0);
+}
+
 static int
 connect_file(struct reader *r)
 {
@@ -144,7 +152,7 @@ connect_file(struct reader *r)
 	int primary = rc & 0xff;
 
 	if ((primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY) &&
-	    !has_wal(r))
+	    stands_alone(r))
 		return connect_immutable(r);
 	return rc;
 }
@@ -236,21 +244,47 @@ bind_query(struct reader *r)
 	return rc;
 }
 
+/* The columns that are there; NULL for those that are not yet. */
 static int
-prepare(struct reader *r, struct err *err)
+add_columns(struct reader *r, struct buf *sql)
+{
+	int rc = SQLITE_OK;
+
+	buf_add_str(sql, "SELECT id");
+	for (const struct record_field *f = record_fields; f->name && !rc;
+	     f++) {
+		bool there = false;
+		rc = log_sqlite_has_field(r->db, f, &there);
+		buf_add_char(sql, ',');
+		if (there)
+			log_sqlite_add_name(sql, f);
+		else
+			buf_add_str(sql, "NULL");
+	}
+	return rc;
+}
+
+static int
+prepare_messages(struct reader *r)
 {
 	struct buf sql;
 
 	buf_init(&sql, NULL, LOG_SQL_MAX);
-	buf_add_str(&sql, "SELECT id");
-	log_sqlite_columns(&sql);
+	int rc = add_columns(r, &sql);
 	add_conditions(&sql, r->query);
-	int rc = buf_failed(&sql)
-		     ? SQLITE_NOMEM
-		     : log_sqlite_prepare(r->db, buf_str(&sql), &r->messages);
-	buf_done(&sql);
 	if (!rc)
-		rc = bind_query(r);
+		rc = buf_failed(&sql) ? SQLITE_NOMEM
+				      : log_sqlite_prepare(
+					    r->db, buf_str(&sql), &r->messages);
+	buf_done(&sql);
+	return rc ? rc : bind_query(r);
+}
+
+static int
+prepare(struct reader *r, struct err *err)
+{
+	int rc = prepare_messages(r);
+
 	if (!rc)
 		rc = log_sqlite_prepare(r->db,
 		    "SELECT addr, action FROM rcpt WHERE id = ? ORDER BY n",

@@ -107,6 +107,18 @@ finish_day(struct verdictlog *log, int64_t day, bool written)
 	log_list_free(&gone);
 }
 
+/* While there is nothing to write: is what was wrong still so? */
+static void
+look_again(struct verdictlog *log)
+{
+	struct err err = {0};
+
+	if (log->good || log->batch.n)
+		return;
+	int rc = log_writer_open(&log->writer, log_day_of(clock_wall()), &err);
+	say(log, rc, &err);
+}
+
 /* True when the batch is finished, false when it waits for better times. */
 static bool
 write_batch(struct verdictlog *log)
@@ -115,6 +127,7 @@ write_batch(struct verdictlog *log)
 
 	lock_blocking();
 	look(log, false);
+	look_again(log);
 	while (log->batch.first) {
 		int64_t day = log->batch.first->day;
 		int rc = log_writer_write(&log->writer, &log->batch, day, &err);

@@ -18,7 +18,9 @@ EXTRA_PROGRAMS += tests/bench/null
 tests_bench_null_LDADD = $(MILTER_LIBS)
 EXTRA_DIST += tests/bench/run
 
-# assayd against a filter that does nothing, in one run.
+# assayd against a filter that does nothing, in one run; then what a record of
+# the verdict log costs.
 .PHONY: bench
-bench: assayd tests/bench/null
+bench: assayd tests/bench/null tests/bench/bench_record
 	$(srcdir)/tests/bench/run $(abs_builddir)
+	tests/bench/bench_record

@@ -223,6 +223,39 @@ test_id_twice(void)
 	kit_done(&kit);
 }
 
+static void
+run_sql(struct kit *kit, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	CHECK_INT(sqlite3_open(kit_path(kit, "2026-11-24.db"), &db), 0);
+	CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), 0);
+	sqlite3_close(db);
+}
+
+static void
+test_other_release(void)
+{
+	struct kit kit;
+
+	kit_init(&kit);
+	struct verdictlog *log = kit_open(&kit);
+	kit_append(log, 1, NOON);
+	CHECK_INT(kit_flush(log), 0);
+	verdictlog_close(log);
+	run_sql(&kit, "DROP VIEW messages; ALTER TABLE message DROP COLUMN arc;"
+		      "ALTER TABLE message DROP COLUMN tag_at_milli;"
+		      "ALTER TABLE message ADD COLUMN of_tomorrow TEXT");
+	TAP_CASE("a file of fewer fields, or of more, is read");
+	CHECK_IDS(&kit, &(struct verdictlog_query){0}, "1");
+
+	TAP_CASE("and written on, with all of ours");
+	struct record r = kit_record(2, NOON);
+	round_trip(&kit, &r);
+	CHECK_IDS(&kit, &(struct verdictlog_query){0}, "1 2");
+	kit_done(&kit);
+}
+
 /* --- days and order ----------------------------------------------------------------------- */
 
 static void
@@ -691,6 +724,7 @@ main(void)
 	test_hostile_bytes();
 	test_tools();
 	test_id_twice();
+	test_other_release();
 	test_order();
 	test_end();
 	test_filters();
