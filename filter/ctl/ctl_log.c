@@ -1,8 +1,9 @@
+#include "filter/ctl/ctl.h"
+
 #include <signal.h>
 #include <stdlib.h>
 
 #include "filter/base/clock.h"
-#include "filter/ctl/ctl.h"
 #include "filter/ctl/log_format.h"
 #include "filter/ctl/verdicts.h"
 #include "filter/ctl/when.h"
@@ -15,7 +16,7 @@
  */
 
 #define LIMIT_MAX 100000 /* copies in memory */
-#define LINE_MAX ((size_t)64 << 20)
+#define ROW_MAX ((size_t)64 << 20)
 
 enum {
 	OPT_SINCE,
@@ -218,7 +219,7 @@ run(struct ctl *ctl, int argc, char **argv)
 
 	if (!log.view.arena)
 		return ctl_fail(ctl, EX_OSERR, "out of memory");
-	buf_init(&log.out, NULL, LINE_MAX);
+	buf_init(&log.out, NULL, ROW_MAX);
 	int n = ctl_options(ctl, argc, argv, take, &log, &status);
 	if (n > 1) {
 		status = ctl_usage(ctl);

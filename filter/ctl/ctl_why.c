@@ -1,9 +1,7 @@
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "filter/base/file.h"
 #include "filter/ctl/ctl.h"
-#include "filter/ctl/json.h"
+
+#include <signal.h>
+
 #include "filter/ctl/verdicts.h"
 #include "filter/ctl/when.h"
 #include "filter/ctl/why.h"
@@ -248,10 +246,13 @@ run(struct ctl *ctl, int argc, char **argv)
 		return ctl_fail(ctl, EX_OSERR, "out of memory");
 	buf_init(&why.out, NULL, TEXT_MAX);
 	int n = ctl_options(ctl, argc, argv, take, &why, &status);
-	if (n == 2)
+	if (n == 2) {
+		/* As other filters end when `head` has seen enough. */
+		signal(SIGPIPE, SIG_DFL);
 		status = explain(&why, argv[1]);
-	else if (n >= 0)
+	} else if (n >= 0) {
 		status = ctl_usage(ctl);
+	}
 	verdicts_close(&why.v);
 	buf_done(&why.out);
 	arena_free(why.arena);

@@ -179,8 +179,15 @@ test_key(void)
 	}
 	snprintf(path, sizeof path, "%s/site.key", folder);
 
+	TAP_CASE("who only reads makes no key")
+	CHECK_INT(ref_key_read(folder, &one, &err), ERR_NOTFOUND);
+	CHECK(strstr(err.text, "site.key") != NULL);
+	CHECK(access(path, F_OK) != 0);
+
 	TAP_CASE("the key is made once and read again")
 	CHECK_INT(ref_key_load(folder, &one, &err), 0);
+	CHECK_INT(ref_key_read(folder, &two, &err), 0);
+	CHECK(memcmp(&one, &two, sizeof one) == 0);
 	CHECK_INT(ref_key_load(folder, &two, &err), 0);
 	CHECK(memcmp(&one, &two, sizeof one) == 0);
 
