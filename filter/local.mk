@@ -25,7 +25,8 @@ filter_libfilter_a_SOURCES = \
 	filter/socket.c filter/socket.h \
 	filter/state.c filter/state.h \
 	filter/stats.c filter/stats.h \
-	filter/train.c filter/train.h
+	filter/train.c filter/train.h \
+	filter/watch.c filter/watch.h
 
 # The one program that knows libmilter.
 sbin_PROGRAMS += assayd

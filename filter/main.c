@@ -17,6 +17,7 @@
 #include "filter/process.h"
 #include "filter/service.h"
 #include "filter/socket.h"
+#include "filter/watch.h"
 
 /*
  * assayd: options, start, signals, orderly stop. What needs rights (sockets,
@@ -382,12 +383,14 @@ run(struct program *p)
 {
 	struct pollfd fd = {.fd = signal_pipe[0], .events = POLLIN};
 	int64_t beat = service_beat_ms();
+	struct watch watch = {0};
 	char what[64];
 
 	for (;;) {
 		bool soon = beat && beat < NUDGE_MS;
 		int rc = poll(&fd, 1, soon ? (int)beat : NUDGE_MS);
 		milter_nudge();
+		watch_look(&watch, &p->daemon);
 		if (beat && is_alive(p, beat))
 			service_beat();
 		if (rc <= 0)
