@@ -249,10 +249,10 @@ def check_answers(sent):
                                 for s in slow[:5]])
 
 
-def check_journal(sent, gone, back):
-    """Nothing is degraded before it has gone, everything while it is, and
-    nothing once a message has got an answer again."""
-    before = [s for s in sent if s.end < gone]
+def check_journal(sent, going, gone, back):
+    """Nothing is degraded before it goes (from `going` to `gone`), everything
+    while it is gone, and nothing once a message has got an answer again."""
+    before = [s for s in sent if s.end < going]
     during = [s for s in sent if s.begin > gone and s.end < back]
     after = [s for s in sent if s.begin > back]
     check(len(during) >= ENOUGH, "messages meanwhile:", len(during))
@@ -282,6 +282,7 @@ def killed(scratch):
     daemon = start(scratch, "killed", redis.port, host="localhost")
     load = Load(daemon)
     load.wait_more(ENOUGH)
+    going = time.monotonic()
     redis.kill()
     gone = time.monotonic()
     load.wait_more(ENOUGH)
@@ -294,7 +295,7 @@ def killed(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_cheap(check_journal(sent, gone, back))
+    check_cheap(check_journal(sent, going, gone, back))
     daemon.stop()
     equal(daemon.status, 0, "assayd's exit")
 
@@ -304,6 +305,7 @@ def frozen(scratch):
     daemon = start(scratch, "frozen", redis.port)
     load = Load(daemon)
     load.wait_more(ENOUGH)
+    going = time.monotonic()
     redis.freeze()
     gone = time.monotonic()
     load.wait_more(ENOUGH)
@@ -314,7 +316,7 @@ def frozen(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_cheap(check_journal(sent, gone, back))
+    check_cheap(check_journal(sent, going, gone, back))
     daemon.stop()
     equal(daemon.status, 0, "assayd's exit")
 
@@ -349,7 +351,7 @@ def wrong_password(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_journal(sent, gone, back)
+    check_journal(sent, going, gone, back)
     daemon.stop()
     log = "\n".join(daemon.log.since())
     for secret in (PASSWORD, OTHER_PASSWORD):
@@ -391,7 +393,7 @@ def no_password(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_journal(sent, gone, back)
+    check_journal(sent, going, gone, back)
 
 
 def late(scratch):
@@ -406,7 +408,7 @@ def late(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_journal(sent, gone, back)
+    check_journal(sent, going, gone, back)
     # What was learned of the senders arrives there.
     wait_for(lambda: redis.keys(2) > 0, "evidence in Redis")
 
