@@ -12,7 +12,6 @@
 
 #define TEXT_WORDS 1000 /* read of all texts together */
 #define TEXT_TOKENS 2000
-#define HEADER_TOKENS 1500
 #define LINKS_READ 100
 #define LINK_TOKENS 400
 #define LINK_PATH_WORDS 4
@@ -227,7 +226,6 @@ token_read(struct message *m, struct arena *arena, struct token_list *ret)
 
 	*ret = (struct token_list){0};
 	map_init(&set.seen, arena, false);
-	token_region(&set, HEADER_TOKENS);
 	token_read_headers(&set, m);
 	read_texts(&set, m);
 	read_links(&set, m);

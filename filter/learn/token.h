@@ -16,7 +16,8 @@ struct token_list VEC(struct span);
 #define TOKENS_MAX 8192    /* of one message */
 
 /*
- * Fills `ret`; tokens hold no NUL, CR or LF and are in order of appearance.
+ * Fills `ret`; tokens hold no control characters. In order of appearance, header
+ * fields that are common first. Read twice, a message gives the same.
  * Linear. Memory: arena. ERR_NOMEM.
  */
 int token_read(

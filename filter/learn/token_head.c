@@ -8,15 +8,19 @@
  * Tokens of header fields, each marked with its field. Not read is what
  * somebody wrote as a verdict (it would teach us their opinion, and senders can
  * forge it), what the delivery adds behind us (it is there when a stored message
- * is trained and not when it is judged), and what is different each time.
+ * is trained and not when it is judged), and what is different each time. What
+ * every message has is read first, so that invented fields cannot crowd it out.
  */
 
-#define FIELDS_READ 200
+#define FIELDS_READ 200 /* of the table, and of others */
+#define KNOWN_TOKENS 1000
+#define OTHER_TOKENS 600
 #define FIELD_WORDS 40
 #define RECEIVED_READ 8
 #define NAME_MAX 40 /* bytes of a name in a mark */
 
 enum how {
+	READ_OTHER, /* words too; of a field that is not in the table */
 	READ_WORDS,
 	READ_NOTHING,
 	READ_SUBJECT,
@@ -36,6 +40,19 @@ static const struct {
     {"Message-ID", READ_ID},
     {"DKIM-Signature", READ_SIGNATURE},
     {"DomainKey-Signature", READ_SIGNATURE},
+    {"From", READ_WORDS},
+    {"Sender", READ_WORDS},
+    {"Reply-To", READ_WORDS},
+    {"To", READ_WORDS},
+    {"Cc", READ_WORDS},
+    {"X-Mailer", READ_WORDS},
+    {"User-Agent", READ_WORDS},
+    {"Content-Type", READ_WORDS},
+    {"Content-Transfer-Encoding", READ_WORDS},
+    {"In-Reply-To", READ_WORDS},
+    {"References", READ_WORDS},
+    {"List-Id", READ_WORDS},
+    {"List-Unsubscribe", READ_WORDS},
     /* verdicts of others, or of ours */
     {"Authentication-Results", READ_NOTHING},
     {"Received-SPF", READ_NOTHING},
@@ -123,7 +140,7 @@ how_to_read(struct span name)
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		if (span_caseis(name, fields[i].name))
 			return fields[i].how;
-	return is_verdict(name) ? READ_NOTHING : READ_WORDS;
+	return is_verdict(name) ? READ_NOTHING : READ_OTHER;
 }
 
 /* --- words of a field ------------------------------------------------------------- */
@@ -292,6 +309,7 @@ read_field(struct token_set *set, struct message *m, const struct header *h,
 {
 	static void (*const readers[])(
 	    struct token_set * set, struct span prefix, struct span text) = {
+	    [READ_OTHER] = read_words,
 	    [READ_WORDS] = read_words,
 	    [READ_SUBJECT] = read_subject,
 	    [READ_RECEIVED] = read_received,
@@ -311,8 +329,9 @@ read_field(struct token_set *set, struct message *m, const struct header *h,
 	readers[how](set, span_make(prefix, n), message_header_text(m, h));
 }
 
-void
-token_read_headers(struct token_set *set, struct message *m)
+/* All fields of the table, or all others. */
+static void
+read_fields(struct token_set *set, struct message *m, bool others)
 {
 	const struct header_list *headers = message_headers(m);
 	size_t read = 0, received = 0;
@@ -320,10 +339,19 @@ token_read_headers(struct token_set *set, struct message *m)
 	for (size_t i = 0; i < headers->fields.n && read < FIELDS_READ; i++) {
 		const struct header *h = &headers->fields.v[i];
 		enum how how = how_to_read(span_trim(h->name));
-		if (how == READ_NOTHING ||
+		if (how == READ_NOTHING || (how == READ_OTHER) != others ||
 		    (how == READ_RECEIVED && received++ >= RECEIVED_READ))
 			continue;
 		read++;
 		read_field(set, m, h, how);
 	}
+}
+
+void
+token_read_headers(struct token_set *set, struct message *m)
+{
+	token_region(set, KNOWN_TOKENS);
+	read_fields(set, m, false);
+	token_region(set, OTHER_TOKENS);
+	read_fields(set, m, true);
 }
