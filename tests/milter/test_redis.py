@@ -351,7 +351,7 @@ def wrong_password(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_journal(sent, going, gone, back)
+    check_journal(sent, gone, gone, back)
     daemon.stop()
     log = "\n".join(daemon.log.since())
     for secret in (PASSWORD, OTHER_PASSWORD):
@@ -393,7 +393,7 @@ def no_password(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_journal(sent, going, gone, back)
+    check_journal(sent, gone, gone, back)
 
 
 def late(scratch):
@@ -408,7 +408,7 @@ def late(scratch):
     load.wait_more(ENOUGH)
     sent = load.stop()
     check_answers(sent)
-    check_journal(sent, going, gone, back)
+    check_journal(sent, gone, gone, back)
     # What was learned of the senders arrives there.
     wait_for(lambda: redis.keys(2) > 0, "evidence in Redis")
 
