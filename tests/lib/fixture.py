@@ -596,6 +596,12 @@ class Deliveries:
         equal(len(found), n, "messages for " + user)
         return found[0] if n == 1 else found
 
+    def forget(self):
+        """Removes what was delivered."""
+        for message in self.mail():
+            os.unlink(message.path)
+        self.seen.clear()
+
     def wait_empty(self, seconds=PATIENCE):
         wait_for(self.is_empty, "an empty queue", seconds)
 
@@ -817,6 +823,14 @@ class HungUp(Exception):
     pass
 
 
+class Refused(AssertionError):
+    """Another reply than the one that was wanted."""
+
+    def __init__(self, what, reply, want):
+        super().__init__("%s -> %r, want %d" % (what, reply, want))
+        self.reply = reply
+
+
 def crlf(data):
     """LF to CRLF, for messages that the test wrote with LF."""
     return data.replace(b"\n", b"\r\n")
@@ -842,7 +856,8 @@ class Smtp:
         self.helo = helo
         self.ehlo_lines = []
         reply = self.reply()
-        equal(reply.code, 220, "greeting %r" % reply)
+        if reply.code != 220:
+            raise Refused("greeting", reply, 220)
         self.ehlo()
         if xclient:
             self.must(220, "XCLIENT NAME=%s ADDR=%s" % (name or helo, ip))
@@ -883,7 +898,8 @@ class Smtp:
 
     def must(self, code, text):
         reply = self.command(text)
-        equal(reply.code, code, "%s -> %r" % (text, reply))
+        if reply.code != code:
+            raise Refused(text, reply, code)
         return reply
 
     def ehlo(self):
