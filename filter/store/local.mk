@@ -6,6 +6,7 @@ filter_store_libstore_a_SOURCES = \
 	filter/store/store.c filter/store/store.h \
 	filter/store/store_call.c \
 	filter/store/store_breaker.c filter/store/store_breaker.h \
+	filter/store/store_cache.c filter/store/store_cache.h \
 	filter/store/store_internal.h \
 	filter/store/store_key.c filter/store/store_key.h \
 	filter/store/store_lmdb.c filter/store/store_lmdb.h \

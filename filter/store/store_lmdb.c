@@ -126,23 +126,29 @@ lmdb_give_reader(struct store_lmdb *lmdb, MDB_txn *txn)
 
 /* --- reading ----------------------------------------------------------------------- */
 
+/* From the tree, and for the next one into the cache. */
 static int
 read_counts(const struct store_lmdb *lmdb, MDB_txn *txn, struct span key,
-    int64_t now, struct store_counts *ret, struct err *err)
+    uint64_t hash, struct store_counts *ret, int64_t *ret_expires,
+    struct err *err)
 {
 	MDB_val k = to_val(key), v;
 	int rc = mdb_get(txn, lmdb->dbi, &k, &v);
 
 	*ret = (struct store_counts){{0, 0}};
-	if (rc == MDB_NOTFOUND)
-		return 0;
-	if (rc)
+	*ret_expires = 0;
+	if (rc != 0 && rc != MDB_NOTFOUND)
 		return lmdb_failed(lmdb, rc, err);
-	if (v.mv_size != COUNTS_SIZE)
+	if (rc == 0 && v.mv_size != COUNTS_SIZE)
 		return lmdb_damaged(lmdb, err);
-	const char *p = v.mv_data;
-	if (!has_ended(load64(p), now))
+	if (rc == 0) {
+		const char *p = v.mv_data;
+		*ret_expires = load64(p);
 		*ret = (struct store_counts){{load64(p + 8), load64(p + 16)}};
+	}
+	if (lmdb->cache)
+		store_cache_put(
+		    lmdb->cache, hash, *ret, *ret_expires, mdb_txn_id(txn));
 	return 0;
 }
 
@@ -151,15 +157,25 @@ lmdb_get(struct store_backend *backend, const struct span *keys, size_t n,
     int64_t now, int64_t deadline, struct store_counts *ret, struct err *err)
 {
 	struct store_lmdb *lmdb = lmdb_of(backend);
-	MDB_txn *txn;
-	int rc = lmdb_take_reader(lmdb, &txn, err);
+	MDB_txn *txn = NULL;
+	int rc = 0;
 
 	(void)deadline; /* memory's pace */
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = read_counts(lmdb, txn, keys[i], now, &ret[i], err);
-	lmdb_give_reader(lmdb, txn);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		uint64_t hash = lmdb->cache ? store_cache_hash(keys[i]) : 0;
+		int64_t expires = 0;
+		bool known = lmdb->cache && store_cache_get(lmdb->cache, hash,
+						&ret[i], &expires);
+		if (!known && !txn)
+			rc = lmdb_take_reader(lmdb, &txn, err);
+		if (!known && rc == 0)
+			rc = read_counts(
+			    lmdb, txn, keys[i], hash, &ret[i], &expires, err);
+		if (has_ended(expires, now))
+			ret[i] = (struct store_counts){{0, 0}};
+	}
+	if (txn)
+		lmdb_give_reader(lmdb, txn);
 	return rc;
 }
 
@@ -372,6 +388,7 @@ lmdb_close(struct store_backend *backend)
 	if (lmdb->env)
 		mdb_env_close(lmdb->env);
 	free(lmdb->readers);
+	store_cache_free(lmdb->cache);
 	lock_done(&lmdb->lock);
 	free(lmdb);
 }
@@ -404,8 +421,12 @@ store_open_lmdb(const struct store_options *options,
 	memcpy(lmdb->path, files.folder, sizeof lmdb->path);
 	lmdb->readers_max = options->readers + 1;
 	lmdb->readers = calloc(lmdb->readers_max, sizeof *lmdb->readers);
-	rc = lmdb->readers ? open_env(lmdb, options, &files, err)
-			   : err_set(err, ERR_NOMEM, "out of memory");
+	if (!options->read_only)
+		lmdb->cache = store_cache_new();
+	if (!lmdb->readers || (!lmdb->cache && !options->read_only))
+		rc = err_set(err, ERR_NOMEM, "out of memory");
+	else
+		rc = open_env(lmdb, options, &files, err);
 	if (rc) {
 		lmdb_close(&lmdb->backend);
 		return rc;

@@ -2,6 +2,7 @@
 #define FILTER_STORE_STORE_LMDB_H
 
 #include "filter/base/lock.h"
+#include "filter/store/store_cache.h"
 #include "filter/store/store_lmdb_file.h"
 
 /*
@@ -19,6 +20,7 @@ struct store_lmdb {
 	struct store_backend backend; /* first */
 	struct MDB_env *env;
 	unsigned dbi;
+	struct store_cache *cache; /* NULL: read-only, others write */
 	struct lock lock; /* of the readers that wait for their next use */
 	struct MDB_txn **readers;
 	size_t n_readers, readers_max;

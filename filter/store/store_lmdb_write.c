@@ -137,6 +137,19 @@ write_all(const struct store_lmdb *lmdb, MDB_txn *txn,
 	return rc ? lmdb_failed(lmdb, rc, err) : 0;
 }
 
+/* Readers of older snapshots bring nothing of these into the cache. */
+static void
+drop_written(const struct store_lmdb *lmdb, const struct store_write *writes,
+    size_t n, uint64_t snapshot)
+{
+	if (!lmdb->cache)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (writes[i].verb == STORE_ADD)
+			store_cache_drop(lmdb->cache,
+			    store_cache_hash(writes[i].key), snapshot);
+}
+
 int
 lmdb_apply(struct store_backend *backend, const struct store_write *writes,
     size_t n, int64_t now, int64_t deadline, struct err *err)
@@ -155,7 +168,9 @@ lmdb_apply(struct store_backend *backend, const struct store_write *writes,
 		mdb_txn_abort(txn);
 		return rc;
 	}
+	uint64_t snapshot = mdb_txn_id(txn);
 	rc = mdb_txn_commit(txn);
+	drop_written(lmdb, writes, n, snapshot);
 	return rc ? lmdb_failed(lmdb, rc, err) : 0;
 }
 

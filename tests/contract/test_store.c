@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -612,6 +613,34 @@ race(void *arg)
 	return NULL;
 }
 
+#define WATCHED 60
+static _Atomic int64_t acknowledged;
+
+/* The first adds, the others look that they are never behind. */
+static void *
+watch(void *arg)
+{
+	struct adder *a = arg;
+	struct store_op op = add_op(STORE_TOKEN, SPAN("watched"), 1, 1);
+	struct store_counts counts;
+
+	if (a->number == 0) {
+		for (int64_t i = 1; i <= WATCHED; i++) {
+			a->failed +=
+			    store_apply(a->store, &op, 1, 0, soon(), NULL) != 0;
+			atomic_store(&acknowledged, i);
+		}
+		return NULL;
+	}
+	for (int64_t seen = 0; seen < WATCHED;) {
+		seen = atomic_load(&acknowledged);
+		a->failed += store_get(a->store, &op.key, 1, 0, soon(), NULL,
+				 &counts, NULL) != 0 ||
+			     counts.v[0] < seen || counts.v[1] != counts.v[0];
+	}
+	return NULL;
+}
+
 static void
 run_threads(struct store *store, void *(*run)(void *), struct adder *adders)
 {
@@ -649,6 +678,11 @@ test_threads(void)
 	for (size_t i = 0; i < SHARED; i++)
 		CHECK_INT(
 		    counts_of(store, STORE_CORPUS, span_of(shared[i])).v[0], 1);
+
+	begin("what was acknowledged is seen by all who read after it");
+	atomic_store(&acknowledged, 0);
+	run_threads(store, watch, adders);
+	CHECK_INT(atomic_load(&acknowledged), WATCHED);
 
 	begin("nothing was dropped, and the status counts it");
 	struct store_status status;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "filter/base/clock.h"
+#include "filter/store/store_cache.h"
 #include "filter/store/store_internal.h"
 #include "tests/lib/tap.h"
 
@@ -677,6 +678,46 @@ test_server(void)
 	store_close(store);
 }
 
+/* --- the cache in front of LMDB ----------------------------------------------------------- */
+
+static void
+test_cache(void)
+{
+	struct store_cache *cache = store_cache_new();
+	uint64_t a = store_cache_hash(SPAN("a"));
+	uint64_t b = a + STORE_CACHE_SLOTS; /* in the same slot */
+	struct store_counts counts = {{-1, -1}};
+	int64_t expires = -1;
+
+	tap_case("what was read is known, until it is written");
+	CHECK(!store_cache_get(cache, a, &counts, &expires));
+	store_cache_put(cache, a, (struct store_counts){{1, 2}}, 3, 10);
+	CHECK(store_cache_get(cache, a, &counts, &expires));
+	CHECK_INT(counts.v[0], 1);
+	CHECK_INT(counts.v[1], 2);
+	CHECK_INT(expires, 3);
+	store_cache_drop(cache, a, 11);
+	CHECK(!store_cache_get(cache, a, &counts, &expires));
+
+	tap_case("what was read before the write comes too late");
+	store_cache_put(cache, a, (struct store_counts){{1, 2}}, 3, 10);
+	CHECK(!store_cache_get(cache, a, &counts, &expires));
+	store_cache_put(cache, a, (struct store_counts){{5, 6}}, 0, 11);
+	CHECK(store_cache_get(cache, a, &counts, &expires));
+	CHECK_INT(counts.v[0], 5);
+	CHECK_INT(expires, 0);
+
+	tap_case("keys that share a place are not taken for each other");
+	CHECK(!store_cache_get(cache, b, &counts, &expires));
+	store_cache_put(cache, b, (struct store_counts){{7, 8}}, 0, 12);
+	CHECK(!store_cache_get(cache, a, &counts, &expires));
+	store_cache_drop(cache, a, 13);
+	CHECK(store_cache_get(cache, b, &counts, &expires));
+	CHECK_INT(counts.v[1], 8);
+	store_cache_free(cache);
+	store_cache_free(NULL);
+}
+
 static void
 test_memory(void)
 {
@@ -711,6 +752,7 @@ main(void)
 	test_local_failures();
 	test_sweep();
 	test_server();
+	test_cache();
 	test_memory();
 	return tap_done();
 }
