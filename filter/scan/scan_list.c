@@ -154,8 +154,10 @@ gather_hosts(struct scan *scan, struct link_hosts *hosts)
 		struct link_host *host = VEC_PUSH(scan->arena, hosts);
 		if (!host)
 			return;
+		/* Hosts of one domain stand together. */
 		*host = (struct link_host){url->host, url->registrable, url->ip,
-		    shown, span_hash(url->registrable)};
+		    shown,
+		    span_hash(url->ip.family ? url->host : url->registrable)};
 		if (map_put(&seen, url->host, (void *)(uintptr_t)hosts->n))
 			return;
 	}
