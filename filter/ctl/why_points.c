@@ -201,7 +201,9 @@ add_other(struct buf *out, const struct record *r, const struct why_turn *turn)
 		buf_add_str(out, "by a check that did not run "
 				 "(policy.on_failure)");
 	else if (span_is(r->by, "score"))
-		buf_add_str(out, "by the policies of several recipients");
+		buf_add_str(out, r->nrcpt > 1
+				     ? "by the policies of several recipients"
+				     : "by the policy");
 	else {
 		buf_add_str(out, "by ");
 		ctl_add_safe(out, r->by.len ? r->by : SPAN("-"));
