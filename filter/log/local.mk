@@ -9,6 +9,8 @@ filter_log_liblog_a_SOURCES = \
 	filter/log/log_sqlite.h \
 	filter/log/log_sqlite_common.c \
 	filter/log/log_sqlite_common.h \
+	filter/log/log_sqlite_connect.c \
+	filter/log/log_sqlite_connect.h \
 	filter/log/log_sqlite_file.h \
 	filter/log/log_sqlite_open.c \
 	filter/log/log_sqlite_read.c \

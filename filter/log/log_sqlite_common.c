@@ -60,6 +60,8 @@ log_sqlite_error(sqlite3 *db, int code, const char *path, struct err *err)
 	/* errmsg may speak of the call before, and may quote the file. */
 	if (primary == SQLITE_ERROR)
 		text = "its tables are not those of a verdict log";
+	if (primary == SQLITE_INTERRUPT)
+		text = "is damaged: reading it does not end";
 	if (error) {
 		err_set_errno(err, error, "%s: %s", path, text);
 		if (err)

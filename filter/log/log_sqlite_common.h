@@ -1,6 +1,8 @@
 #ifndef FILTER_LOG_LOG_SQLITE_COMMON_H
 #define FILTER_LOG_LOG_SQLITE_COMMON_H
 
+#include <stdbool.h>
+
 #include "filter/base/buf.h"
 #include "filter/base/err.h"
 #include "filter/log/record.h"

@@ -1,35 +1,27 @@
 #include <errno.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
-#include "filter/log/log_day.h"
 #include "filter/log/log_match.h"
 #include "filter/log/log_sqlite.h"
 #include "filter/log/log_sqlite_common.h"
+#include "filter/log/log_sqlite_connect.h"
 #include "filter/log/log_text.h"
 
 /*
  * The reader of one day's file, on a connection that cannot write. It goes by
  * id, which rises with time, and keeps one record in memory. While the caller
  * has a record no statement is open: a pager left alone at the end of a pipe
- * must not hold the writer's log. The file may be anybody's: values of a wrong
- * type are converted, and a bound of steps ends a damaged tree that goes round.
+ * must not hold the writer's log. Values of a wrong type are converted.
  */
 
-#define BUSY_MS 2000
 #define RECORD_BUDGET ((size_t)32 << 20)
-#define STEPS_EACH 10000 /* of the virtual machine, between two looks */
-#define STEPS_FREE INT64_C(2000000)
-#define STEPS_PER_BYTE 8 /* a record takes about one for two bytes */
 
 struct reader {
-	const char *path;
+	struct log_connection connection;
 	const struct verdictlog_query *query;
-	sqlite3 *db;
 	sqlite3_stmt *messages, *rcpts, *symbols;
 	struct arena *arena; /* of one record */
-	int64_t steps_left;  /* of STEPS_EACH */
 	int64_t next;        /* id from which to go on */
 	bool at_end;
 };
@@ -48,129 +40,7 @@ enum {
 static int
 fail(struct reader *r, int rc, struct err *err)
 {
-	return log_sqlite_error(r->db, rc, r->path, err);
-}
-
-/* --- opening ------------------------------------------------------------------------- */
-
-static int
-on_steps(void *arg)
-{
-	struct reader *r = arg;
-
-	return r->steps_left-- <= 0;
-}
-
-static void
-bound_steps(struct reader *r)
-{
-	char path[LOG_PATH_SIZE + 8];
-	int64_t bytes = 0;
-	struct stat st;
-
-	if (lstat(r->path, &st) == 0)
-		bytes = (int64_t)st.st_size;
-	(void)snprintf(path, sizeof path, "%s-wal", r->path);
-	if (lstat(path, &st) == 0)
-		bytes += (int64_t)st.st_size;
-	r->steps_left = (STEPS_FREE + bytes * STEPS_PER_BYTE) / STEPS_EACH;
-	sqlite3_progress_handler(r->db, STEPS_EACH, on_steps, r);
-}
-
-static int
-connect_to(struct reader *r, const char *name, int flags)
-{
-	int64_t tables = 0;
-
-	(void)sqlite3_close_v2(r->db);
-	r->db = NULL;
-	int rc = sqlite3_open_v2(name, &r->db,
-	    flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX |
-		SQLITE_OPEN_PRIVATECACHE,
-	    NULL);
-	if (rc)
-		return rc;
-	log_sqlite_harden(r->db);
-	(void)sqlite3_busy_timeout(r->db, BUSY_MS);
-	/* With root's rights it could, as the last one, tidy up. */
-	(void)sqlite3_db_config(
-	    r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	bound_steps(r);
-	/* The first look at the file. */
-	return log_sqlite_number(
-	    r->db, "SELECT count(*) FROM sqlite_schema", &tables);
-}
-
-/* "file:PATH?immutable=1" */
-static int
-connect_immutable(struct reader *r)
-{
-	struct buf uri;
-
-	buf_init(&uri, NULL, LOG_PATH_SIZE * 4);
-	buf_add_str(&uri, "file:");
-	for (const char *p = r->path; *p; p++)
-		if (ascii_is_alnum(*p) || *p == '/' || *p == '-' || *p == '.')
-			buf_add_char(&uri, *p);
-		else
-			buf_printf(&uri, "%%%02x", (unsigned char)*p);
-	buf_add_str(&uri, "?immutable=1");
-	int rc = buf_failed(&uri)
-		     ? SQLITE_NOMEM
-		     : connect_to(r, buf_str(&uri), SQLITE_OPEN_URI);
-	buf_done(&uri);
-	return rc;
-}
-
-static int64_t
-size_beside(struct reader *r, const char *suffix)
-{
-	char path[LOG_PATH_SIZE + 8];
-	struct stat st;
-
-	(void)snprintf(path, sizeof path, "%s%s", r->path, suffix);
-	return lstat(path, &st) == 0 ? (int64_t)st.st_size : -1;
-}
-
-/*
- * A writer that is there has both files beside the database. Without the right
- * to make them a reader cannot do without; but where they are not (a copy, a
- * read-only disk) the database is whole by itself.
- */
-static bool
-stands_alone(struct reader *r)
-{
-	int64_t wal = size_beside(r, "-wal");
-
-	return wal < 0 || (wal == 0 && size_beside(r, "-shm") < 0);
-}
-
-static int
-connect_file(struct reader *r)
-{
-	int rc = connect_to(r, r->path, 0);
-	int primary = rc & 0xff;
-
-	if ((primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY) &&
-	    stands_alone(r))
-		return connect_immutable(r);
-	return rc;
-}
-
-/* Views and virtual tables of these names would run what a file says. */
-static int
-check_tables(struct reader *r, struct err *err)
-{
-	int64_t tables = 0;
-
-	int rc = log_sqlite_number(r->db,
-	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name"
-	    " IN ('message', 'rcpt', 'symbol', 'name') AND sql LIKE"
-	    " 'CREATE TABLE%'",
-	    &tables);
-	if (!rc && tables != 4)
-		rc = SQLITE_ERROR;
-	return rc ? fail(r, rc, err) : 0;
+	return log_sqlite_error(r->connection.db, rc, r->connection.path, err);
 }
 
 /* --- statements ---------------------------------------------------------------------- */
@@ -198,9 +68,9 @@ add_conditions(struct buf *sql, const struct verdictlog_query *q)
 		    P_ACTION, P_ACTION);
 	if (q->symbol.p)
 		buf_printf(sql,
-		    " AND EXISTS (SELECT 1 FROM symbol s WHERE s.id ="
-		    " message.id AND s.name_id IN (SELECT name_id FROM name"
-		    " WHERE name = ?%d COLLATE NOCASE))",
+		    " AND EXISTS (SELECT 1 FROM symbol s CROSS JOIN name n ON"
+		    " n.name_id = s.name_id WHERE s.id = message.id AND n.name"
+		    " = ?%d COLLATE NOCASE)",
 		    P_SYMBOL);
 	buf_printf(sql, " ORDER BY id%s", q->newest_first ? " DESC" : "");
 }
@@ -254,7 +124,7 @@ add_columns(struct reader *r, struct buf *sql)
 	for (const struct record_field *f = record_fields; f->name && !rc;
 	     f++) {
 		bool there = false;
-		rc = log_sqlite_has_field(r->db, f, &there);
+		rc = log_sqlite_has_field(r->connection.db, f, &there);
 		buf_add_char(sql, ',');
 		if (there)
 			log_sqlite_add_name(sql, f);
@@ -274,8 +144,8 @@ prepare_messages(struct reader *r)
 	add_conditions(&sql, r->query);
 	if (!rc)
 		rc = buf_failed(&sql) ? SQLITE_NOMEM
-				      : log_sqlite_prepare(
-					    r->db, buf_str(&sql), &r->messages);
+				      : log_sqlite_prepare(r->connection.db,
+					    buf_str(&sql), &r->messages);
 	buf_done(&sql);
 	return rc ? rc : bind_query(r);
 }
@@ -286,11 +156,11 @@ prepare(struct reader *r, struct err *err)
 	int rc = prepare_messages(r);
 
 	if (!rc)
-		rc = log_sqlite_prepare(r->db,
+		rc = log_sqlite_prepare(r->connection.db,
 		    "SELECT addr, action FROM rcpt WHERE id = ? ORDER BY n",
 		    &r->rcpts);
 	if (!rc)
-		rc = log_sqlite_prepare(r->db,
+		rc = log_sqlite_prepare(r->connection.db,
 		    "SELECT n.name, CAST(round(s.count * 1000) AS INTEGER),"
 		    " s.score_milli, s.evidence, n.origin FROM symbol s LEFT"
 		    " JOIN name n ON n.name_id = s.name_id WHERE s.id = ?"
@@ -384,6 +254,38 @@ take_symbols(struct reader *r, struct record *record)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Notes that a row was seen. False when it is not behind the one before: a tree
+ * whose pages are not in order could give the same ones for ever. */
+static bool
+advance(struct reader *r, int64_t id)
+{
+	bool back = r->query->newest_first;
+
+	if (r->at_end || (back ? id > r->next : id < r->next))
+		return false;
+	r->at_end = r->query->id || id == (back ? INT64_MIN : INT64_MAX);
+	if (!r->at_end)
+		r->next = back ? id - 1 : id + 1;
+	return true;
+}
+
+/* SQLITE_ROW: the row of the message is one of those asked for. */
+static int
+take_record(struct reader *r, struct record *record)
+{
+	arena_reset(r->arena);
+	take_message(r, record);
+	if (!advance(r, (int64_t)record->id))
+		return SQLITE_CORRUPT;
+	if (!log_match_message(r->query, record))
+		return SQLITE_OK;
+	int rc = take_rcpts(r, record);
+	if (rc || !log_match_rcpts(r->query, record))
+		return rc;
+	rc = take_symbols(r, record);
+	return rc ? rc : SQLITE_ROW;
+}
+
 /* Goes on to the next record that matches; SQLITE_ROW when there is one. */
 static int
 next_record(struct reader *r, struct record *record)
@@ -391,32 +293,12 @@ next_record(struct reader *r, struct record *record)
 	int rc = sqlite3_bind_int64(r->messages, P_NEXT, r->next);
 
 	while (!rc && (rc = sqlite3_step(r->messages)) == SQLITE_ROW) {
-		arena_reset(r->arena);
-		take_message(r, record);
-		if (!log_match_message(r->query, record)) {
-			rc = SQLITE_OK;
-			continue;
-		}
-		rc = take_rcpts(r, record);
-		if (rc || !log_match_rcpts(r->query, record))
-			continue;
-		rc = take_symbols(r, record);
-		if (!rc)
-			rc = SQLITE_ROW;
-		break;
+		rc = take_record(r, record);
+		if (rc == SQLITE_ROW)
+			break;
 	}
 	(void)sqlite3_reset(r->messages);
 	return rc;
-}
-
-static void
-advance(struct reader *r, int64_t id)
-{
-	bool back = r->query->newest_first;
-
-	r->at_end = r->query->id || id == (back ? INT64_MIN : INT64_MAX);
-	if (!r->at_end)
-		r->next = back ? id - 1 : id + 1;
 }
 
 static int
@@ -434,8 +316,8 @@ read_records(struct reader *r, uint64_t *left, verdictlog_fn *fn, void *arg,
 			return fail(r, rc, err);
 		if (arena_failed(r->arena))
 			return err_set(err, ERR_INVALID,
-			    "%s: a record is larger than any of ours", r->path);
-		advance(r, (int64_t)record.id);
+			    "%s: a record is larger than any of ours",
+			    r->connection.path);
 		*ret_more = fn(arg, &record) && --*left;
 	}
 	return 0;
@@ -447,16 +329,10 @@ read_file(struct reader *r, uint64_t *left, verdictlog_fn *fn, void *arg,
 {
 	bool empty = false;
 
-	int rc = connect_file(r);
-	if (rc)
-		return fail(r, rc, err);
-	rc = log_sqlite_version(r->db, r->path, &empty, err);
-	/* Just made by the writer. */
+	int rc = log_sqlite_connect(&r->connection, &empty, err);
 	if (rc || empty)
 		return rc;
-	rc = check_tables(r, err);
-	if (!rc)
-		rc = prepare(r, err);
+	rc = prepare(r, err);
 	return rc ? rc : read_records(r, left, fn, arg, ret_more, err);
 }
 
@@ -465,7 +341,7 @@ log_sqlite_read(const char *path, const struct verdictlog_query *query,
     uint64_t *left, verdictlog_fn *fn, void *arg, bool *ret_more,
     struct err *err)
 {
-	struct reader r = {.path = path, .query = query};
+	struct reader r = {.connection = {.path = path}, .query = query};
 	struct stat st;
 
 	if (lstat(path, &st) != 0 && errno == ENOENT)
@@ -477,7 +353,7 @@ log_sqlite_read(const char *path, const struct verdictlog_query *query,
 	(void)sqlite3_finalize(r.messages);
 	(void)sqlite3_finalize(r.rcpts);
 	(void)sqlite3_finalize(r.symbols);
-	(void)sqlite3_close_v2(r.db);
+	log_sqlite_disconnect(&r.connection);
 	arena_free(r.arena);
 	/* Retention may have removed it while we opened it. */
 	if (rc && lstat(path, &st) != 0 && errno == ENOENT)

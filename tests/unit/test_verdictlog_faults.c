@@ -192,6 +192,87 @@ test_foreign_files(void)
 	}
 }
 
+/* --- a tree that goes round --------------------------------------------------------- */
+
+#define PAGE 4096
+#define LEVELS 12
+#define CHILDREN 120
+
+static void
+put(uint8_t *p, unsigned bytes, uint32_t value)
+{
+	while (bytes--) {
+		p[bytes] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+/* An inner page of a table, all of whose children are the same one. */
+static void
+make_inner(uint8_t page[PAGE], uint32_t child)
+{
+	memset(page, 0, PAGE);
+	page[0] = 5;
+	put(page + 3, 2, CHILDREN);
+	put(page + 5, 2, PAGE - CHILDREN * 5);
+	put(page + 8, 4, child);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		unsigned at = PAGE - (i + 1) * 5;
+		put(page + 12 + 2 * i, 2, at);
+		put(page + at, 4, child);
+		page[at + 4] = (uint8_t)(i + 1); /* the largest id below */
+	}
+}
+
+/* Puts LEVELS such pages above the leaf of the message table. */
+static void
+make_endless(const char *path, uint32_t root)
+{
+	static uint8_t file[PAGE * 64], leaf[PAGE];
+	struct span old = read_file(path, (char *)file, sizeof file);
+	uint32_t pages = (uint32_t)(old.len / PAGE);
+
+	if (old.len % PAGE || pages + LEVELS > 64 || root > pages)
+		abort();
+	memcpy(leaf, file + (root - 1) * PAGE, PAGE);
+	make_inner(file + (root - 1) * PAGE, pages + 1);
+	for (uint32_t i = 1; i < LEVELS; i++)
+		make_inner(file + (pages + i - 1) * PAGE, pages + i + 1);
+	memcpy(file + (pages + LEVELS - 1) * PAGE, leaf, PAGE);
+	put(file + 28, 4, pages + LEVELS);
+	write_file(path, span_make((char *)file, (pages + LEVELS) * PAGE));
+}
+
+static void
+test_endless(void)
+{
+	struct verdictlog_query query = {.action = SPAN("discard")};
+	struct kit kit;
+	struct kit_ids ids = {0};
+	struct err err = {0};
+
+	kit_init(&kit);
+	struct verdictlog *log = kit_open(&kit);
+	kit_append(log, 1, NOON);
+	CHECK_INT(kit_flush(log), 0);
+	verdictlog_close(log);
+	TAP_CASE("a damaged file of 120^12 rows is given up in SQL");
+	int64_t root = number_of(
+	    &kit, "SELECT rootpage FROM sqlite_schema WHERE name = 'message'");
+	make_endless(kit_path(&kit, TODAY), (uint32_t)root);
+	CHECK_INT(verdictlog_read(kit.folder, &query, kit_take_id, &ids, &err),
+	    ERR_INVALID);
+	CHECK(strstr(err.text, "/" TODAY ": is damaged"));
+	CHECK_STR(span_of(ids.text), "");
+
+	TAP_CASE("and its rows, out of order, are not shown twice");
+	CHECK_INT(verdictlog_read(kit.folder, &(struct verdictlog_query){0},
+		      kit_take_id, &ids, NULL),
+	    ERR_INVALID);
+	CHECK_STR(span_of(ids.text), "1");
+	kit_done(&kit);
+}
+
 static void
 test_not_writable(void)
 {
@@ -680,6 +761,7 @@ main(void)
 {
 	clock_set_wall(NOON);
 	test_foreign_files();
+	test_endless();
 	test_not_writable();
 	test_unusable_folder();
 	test_group_reader();
