@@ -250,7 +250,10 @@ def corpus():
 # --- with a daemon -----------------------------------------------------------------
 
 def by_daemon(tap):
-    daemon = Assayd(SCRATCH, "daemon")
+    # Where others reach it, unlike the state folder.
+    daemon = Assayd(SCRATCH, "daemon", conf="learn { trainers = { daemon } }",
+                    options=("control=%s/control.sock" %
+                             SCRATCH.folder("daemon"),))
 
     def learn(*words, status=0, user=None):
         paths = [os.path.join(SCRATCH.path, w) for w in words[1:]]
@@ -285,14 +288,27 @@ def by_daemon(tap):
         if done.returncode:
             raise Skip("the build folder is closed to others")
         got = learn("spam", "judged", status=NOPERM, user="nobody")
-        check("learned 0" in got, got)
+        check("learned 0" in got and "not allowed" in got, got)
         check("spam       %d of" % N in learn("stats"), "trained all the same")
+
+    def trainer():
+        if os.getuid() != 0:
+            raise Skip("needs root")
+        done = subprocess.run(["test", "-x", ASSAY], user="daemon",
+                              group="daemon", check=False)
+        if done.returncode:
+            raise Skip("the build folder is closed to others")
+        equal(learn("spam", "judged", user="daemon"),
+              "learned 1, known 0, relearned 0\n")
+        equal(learn("forget", "judged", user="daemon"),
+              "forgotten 1, unknown 0\n")
 
     tap.run("a running assayd is given the messages and trains", trains)
     tap.run("what it learned counts in the next scan", scans)
     tap.run("a message that cannot be read is exit 66, others are trained",
             unreadable_too)
     tap.run("who is no trainer is refused, exit 77", refuses)
+    tap.run("a user of learn.trainers trains", trainer)
     daemon.stop()
     stopped_clean(tap, daemon)
     tap.run("when it has ended, the command goes on in the same store",
