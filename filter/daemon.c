@@ -81,8 +81,12 @@ open_refs(struct daemon *daemon, struct err *err)
 	int rc = daemon->spool ? ref_key_load(daemon->spool, &key, err)
 			       : ref_key_random(&key, err);
 
+	int64_t now = clock_wall();
+
+	if (daemon->state_lock >= 0)
+		now = state_start(daemon->state_lock, now);
 	if (rc == 0)
-		ref_source_init(&daemon->refs, &key, 0, clock_wall());
+		ref_source_init(&daemon->refs, &key, 0, now);
 	return rc;
 }
 

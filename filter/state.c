@@ -18,6 +18,8 @@
 #define LOCK_NAME "state.lock"
 #define LOCK_MODE 0640
 #define LOCK_PAUSE_US 20000
+/* A clock that was further ahead than that was wrong, and is not followed. */
+#define AHEAD_MAX_S 3600
 #define PATH_SIZE 4096
 
 static int
@@ -82,6 +84,24 @@ state_lock(const struct settings *settings, int64_t wait_ms, int *ret_fd,
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+int64_t
+state_start(int lock_fd, int64_t now)
+{
+	char text[32];
+	int64_t before;
+	ssize_t n = pread(lock_fd, text, sizeof text, 0);
+	struct span line = span_make(text, n > 0 ? (size_t)n : 0);
+
+	if (span_to_i64(span_trim(line), &before) == 0 && before >= now &&
+	    before - now < AHEAD_MAX_S)
+		now = before + 1;
+	int len = snprintf(text, sizeof text, "%lld\n", (long long)now);
+	/* A disk that is full costs a ref that may come twice, no start. */
+	if (pwrite(lock_fd, text, (size_t)len, 0) == len)
+		(void)!ftruncate(lock_fd, len);
+	return now;
 }
 
 int

@@ -30,6 +30,13 @@ int state_make(const struct settings *settings, struct err *err) MUST_USE;
 int state_lock(const struct settings *settings, int64_t wait_ms, int *ret_fd,
     struct err *err) MUST_USE;
 
+/*
+ * The time of a start as refs count it: `now`, or a second after the start
+ * before it, so that two starts within one second make no ref twice. Kept in
+ * the lock's file. For the holder of the lock.
+ */
+int64_t state_start(int lock_fd, int64_t now);
+
 /* Opens the store that the settings name; errors as store_open(). */
 int state_open_store(const struct settings *settings, bool read_only,
     struct store **ret, struct err *err) MUST_USE;

@@ -6,3 +6,6 @@ EXTRA_DIST += tests/milter/tsan.supp
 # With a real redis-server, taken away in mid-run.
 TESTS += tests/milter/test_redis.py
 EXTRA_DIST += tests/milter/test_redis.py
+# SIGKILL while it writes.
+TESTS += tests/milter/test_kill.py
+EXTRA_DIST += tests/milter/test_kill.py

@@ -40,6 +40,31 @@ test_lock(void)
 }
 
 static void
+test_start(void)
+{
+	struct settings settings = settings_in(folder);
+	struct err err;
+	int fd = -1;
+
+	CHECK_INT(state_lock(&settings, 0, &fd, &err), 0);
+	TAP_CASE("a start is counted by the clock")
+	CHECK_INT(state_start(fd, 1795521600), 1795521600);
+	TAP_CASE("a second one in the same second comes a second later")
+	CHECK_INT(state_start(fd, 1795521600), 1795521601);
+	TAP_CASE("and a third one, and with the clock set back a little")
+	CHECK_INT(state_start(fd, 1795521600), 1795521602);
+	CHECK_INT(state_start(fd, 1795521000), 1795521603);
+	TAP_CASE("a clock that was far ahead is not followed")
+	CHECK_INT(state_start(fd, 1700000000), 1700000000);
+	TAP_CASE("a later start is the clock's again")
+	CHECK_INT(state_start(fd, 1795530000), 1795530000);
+	TAP_CASE("what somebody wrote there does not matter")
+	CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, "junk\n", 5, 0) == 5);
+	CHECK_INT(state_start(fd, 1795521600), 1795521600);
+	close(fd);
+}
+
+static void
 test_link(void)
 {
 	struct settings settings = settings_in(folder);
@@ -83,6 +108,7 @@ main(void)
 	if (!mkdtemp(folder))
 		return 1;
 	test_lock();
+	test_start();
 	test_link();
 	test_make();
 	rmdir(folder);
