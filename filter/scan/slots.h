@@ -7,7 +7,7 @@
 /*
  * The pool of slots (2 x cores): what the CPU part of a scan needs and only
  * one may use at a time. A scan takes one before it matches and gives it back
- * while it waits for DNS, so that waiting costs no slot.
+ * while it waits for DNS or Redis, so that waiting costs no slot.
  */
 struct scan_slots;
 /*

@@ -256,6 +256,12 @@ store_degraded(const struct store *store)
 	return store->backend->class->degraded;
 }
 
+bool
+store_is_remote(const struct store *store)
+{
+	return store->backend->class->remote;
+}
+
 int64_t
 store_beat(const struct store *store)
 {

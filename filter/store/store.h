@@ -138,6 +138,8 @@ int store_each(struct store *store, enum store_kind kind, struct span prefix,
 
 /* "redis" or "store": what degraded= says when a call failed. */
 const char *store_degraded(const struct store *store);
+/* True when it is behind a network or a socket: a call may wait for it. */
+bool store_is_remote(const struct store *store);
 /* clock_mono_ms() at which the store thread last finished a turn; it takes a
  * turn at least each second. CLOCK_NEVER without a thread. */
 int64_t store_beat(const struct store *store);

@@ -25,6 +25,9 @@ STORE_TIMEOUT = 0.8     # seconds; what one message may wait for the store
 # What a machine that does other work may add. A wait for the store that came
 # twice would still show.
 SLACK = 0.7
+# libmilter leaves an event lying while all its threads wait, until another one
+# comes: milter_nudge() in filter/milter.c.
+LIBMILTER = 3
 ENOUGH = 150        # messages that tell
 # Two pauses of the breaker (store_breaker.h), and a loaded machine.
 RECOVERY = 40
@@ -145,7 +148,7 @@ class Sent:
     def __init__(self, queue_id, begin, end, letter):
         self.queue_id, self.begin, self.end = queue_id, begin, end
         self.letter = letter
-        self.degraded = None
+        self.degraded = self.ms = None  # as the journal says
 
     @property
     def seconds(self):
@@ -229,6 +232,7 @@ class Load:
         wait_for(all_there, "a journal line of each message")
         for s in self.sent:
             s.degraded = logged[s.queue_id].fields["degraded"]
+            s.ms = int(logged[s.queue_id].fields["ms"])
         return sorted(self.sent, key=lambda s: s.begin)
 
 
@@ -242,10 +246,11 @@ def start(scratch, name, port, *options, host="127.0.0.1", user=""):
 
 def check_answers(sent):
     """Each was let through, and none waited for the store twice."""
-    slow = [s for s in sent if s.letter != "c" or
-            s.seconds > STORE_TIMEOUT + SLACK]
+    most = STORE_TIMEOUT + SLACK
+    slow = [s for s in sent if s.letter != "c" or s.ms > most * 1000 or
+            s.seconds > most + LIBMILTER]
     check(not slow, "%d of %d messages were slow or refused:" % (
-        len(slow), len(sent)), [(s.queue_id, s.letter, s.seconds)
+        len(slow), len(sent)), [(s.queue_id, s.letter, s.seconds, s.ms)
                                 for s in slow[:5]])
 
 
@@ -268,7 +273,7 @@ def check_journal(sent, going, gone, back):
 def check_cheap(during):
     """While the breaker is open a message does not wait: only those did that
     were on their way at first, and one for each trial of the breaker."""
-    waited = sum(s.seconds > STORE_TIMEOUT * 0.9 for s in during)
+    waited = sum(s.ms > STORE_TIMEOUT * 900 for s in during)
     span = during[-1].end - during[0].begin
     trials = 6 + span / 10
     check(waited <= 2 * SESSIONS + trials, "%d of %d messages waited" % (
