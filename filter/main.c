@@ -32,7 +32,6 @@
 #define QUIET_MS 400
 #define STOP_MS 8000 /* libmilter looks for its end every 5 s */
 #define FOLDER_MODE 0755
-#define STATE_MODE 0750
 
 struct options {
 	const char *config, *user, *pidfile;
