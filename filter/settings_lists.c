@@ -131,10 +131,11 @@ symbol_of(struct arena *arena, struct dnslist *list, struct span name,
 	    .list = list->index,
 	    .index = (unsigned)list->n_symbols,
 	    .name = arena_cstr(arena, name),
-	    .describe = arena_cstr(arena,
-		arena_printf(arena, "%s listed in %.*s",
-		    list->of_links ? "A link's domain is" : "The client is",
-		    SPAN_ARG(list->zone))),
+	    /* By its name: a zone may hold the site's key. */
+	    .describe = arena_cstr(
+		arena, arena_printf(arena, "%s is listed in %.*s",
+			   list->of_links ? "A link's domain" : "The client",
+			   SPAN_ARG(list->name))),
 	    .score_milli = score_milli,
 	};
 	if (!symbol->name || !symbol->describe)

@@ -799,6 +799,10 @@ lists spamhaus-zen { zone = bl.ours.example answers = { &1:ODD:1 } }
     equal({name: s[0] for name, s in symbols.items()},
           {"OURS": 7.25, "ODD": 1, "URIBL_DBL_PHISH": 4})
     equal(degraded, [])
+    # A zone may hold the site's key: what people see names the list.
+    got = assay("-c", "own.conf", "rules", "show", "OURS").out
+    has(got, "The client is listed in ours")
+    check("bl.ours" not in got, got)
     write("score.cf", "score OURS 0.5\nmeta BOTH OURS && ODD\nscore BOTH 2\n")
     got = assay("-c", "own.conf", "check", "--format=hits", "--dns",
                 "lists.zone", "--rules", "score.cf", "--ip", "192.0.2.66",
