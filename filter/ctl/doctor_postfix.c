@@ -500,6 +500,35 @@ check_local_mail(struct look *l)
 
 /* --- the socket as Postfix's user sees it ------------------------------------------------- */
 
+/* A folder for the socket that Postfix may enter: the socket's own when it lies
+ * in the queue; else one there, since other users need the folder that it has
+ * now. */
+static void
+paste_folder(struct look *l, struct finding *f, const struct who *who)
+{
+	struct arena *arena = l->d->arena;
+	struct span path = l->ours.path;
+	size_t slash = span_rfind_char(path, '/');
+
+	f->into = "a root shell";
+	if (place_below(path, l->queue, arena).len) {
+		f->paste = arena_printf(arena,
+		    "install -d -o %s -g %s -m 2750 %.*s\n"
+		    "# and restart assayd, so that its socket gets the"
+		    " folder's group\n",
+		    ASSAY_USER, who->name, SPAN_ARG(span_head(path, slash)));
+		return;
+	}
+	f->into = "a root shell, and the two files";
+	f->paste = arena_printf(arena,
+	    "install -d -o %s -g %s -m 2750 %.*s/assay\n"
+	    "# assay.conf:\n"
+	    "milter { socket = \"unix:%.*s/assay/milter.sock\" }\n"
+	    "# main.cf:\n"
+	    "smtpd_milters = unix:assay/milter.sock\n",
+	    ASSAY_USER, who->name, SPAN_ARG(l->queue), SPAN_ARG(l->queue));
+}
+
 static void
 say_reach(struct look *l, enum reach reach, const char *path, const char *at,
     const struct who *who)
@@ -536,13 +565,7 @@ say_reach(struct look *l, enum reach reach, const char *path, const char *at,
 		f->why = "Postfix cannot connect: milter_default_action"
 			 " decides on all mail";
 	}
-	size_t slash = span_rfind_char(span_of(path), '/');
-	f->into = "a root shell";
-	f->paste = arena_printf(l->d->arena,
-	    "install -d -o %s -g %s -m 2750 %.*s\n"
-	    "# and restart assayd, so that its socket gets the folder's"
-	    " group\n",
-	    ASSAY_USER, who->name, (int)slash, path);
+	paste_folder(l, f, who);
 }
 
 static void

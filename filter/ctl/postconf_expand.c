@@ -154,6 +154,10 @@ reference(struct expander *x, struct span *text)
 static void
 expand(struct expander *x, struct span text, unsigned depth)
 {
+	if (text.len > POSTCONF_VALUE_MAX) {
+		x->odd = true;
+		text = span_head(text, POSTCONF_VALUE_MAX);
+	}
 	while (text.len) {
 		size_t dollar = span_find_char(text, '$');
 		buf_add_span(&x->out, span_head(text, dollar));
@@ -166,10 +170,11 @@ expand(struct expander *x, struct span text, unsigned depth)
 			continue;
 		}
 		struct span piece = reference(x, &text);
-		if (depth == DEPTH_MAX || x->steps++ == STEPS_MAX) {
+		if (depth == DEPTH_MAX || x->steps >= STEPS_MAX) {
 			x->odd = true;
 			return;
 		}
+		x->steps++;
 		expand(x, piece, depth + 1);
 	}
 }

@@ -108,3 +108,7 @@ FUZZERS += tests/fuzz/fuzz_why
 tests_fuzz_fuzz_why_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_why_LDADD = $(FUZZ_LIB) $(LIBS_CTL)
 tests_fuzz_fuzz_why_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_mtaconf
+tests_fuzz_fuzz_mtaconf_LDADD = $(FUZZ_LIB) $(LIBS_CTL)
+tests_fuzz_fuzz_mtaconf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
