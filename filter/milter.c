@@ -514,7 +514,10 @@ milter_nudge(void)
 
 /*
  * libmilter cannot be told to stop accepting and go on otherwise. So its
- * descriptor gets a socket that only milter_nudge() ever connects to.
+ * descriptor gets a socket that only milter_nudge() ever connects to. A poll()
+ * that libmilter is in sleeps on at the old one, up to 5 s; woken there, it looks
+ * at what the descriptor is now: so that has a connection before the old one
+ * gets its last.
  */
 bool
 milter_leave(void)
@@ -524,6 +527,7 @@ milter_leave(void)
 
 	if (!milter.inherited)
 		return false;
+	int old = fcntl(milter.listener, F_DUPFD_CLOEXEC, 0);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* No path: the kernel gives it a name of its own. */
 	if (fd >= 0 &&
@@ -533,6 +537,12 @@ milter_leave(void)
 		left = dup3(fd, milter.listener, O_CLOEXEC) >= 0;
 	if (fd >= 0)
 		close(fd);
+	if (left) {
+		socket_wake(milter.listener);
+		socket_wake(old);
+	}
+	if (old >= 0)
+		close(old);
 	return left;
 }
 
