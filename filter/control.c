@@ -30,7 +30,7 @@
 #define SOCKET_MODE 0666
 #define GROUPS_MAX 256
 #define BEAT_MS 1000 /* the thread takes a turn at least that often */
-#define FILES_MAX 4 /* descriptors that may come with one piece */
+#define FILES_MAX 4  /* descriptors that may come with one piece */
 
 struct client {
 	int fd; /* -1: free */

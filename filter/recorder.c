@@ -181,10 +181,9 @@ take_symbols(
 		struct record_symbol *s = VEC_PUSH(arena, &r->symbols);
 		if (!s)
 			return;
-		double milli = hit->count * 1000;
 		*s = (struct record_symbol){
 		    .name = hit->symbol->name,
-		    .count_milli = milli < 1e15 ? (int64_t)milli : INT64_MAX,
+		    .count_milli = symbol_hit_count_milli(hit),
 		    .score_milli = hit->score_milli,
 		    .evidence = cut(hit->evidence),
 		    .origin = origin_of(hit->symbol, arena),

@@ -17,7 +17,7 @@
 
 #define LOCK_NAME "state.lock"
 #define LOCK_MODE 0640
-#define LOCK_PAUSE_US 20000
+#define LOCK_PAUSE_NS 20000000
 /* A clock that was further ahead than that was wrong, and is not followed. */
 #define AHEAD_MAX_S 3600
 #define PATH_SIZE 4096
@@ -64,6 +64,7 @@ int
 state_lock(const struct settings *settings, int64_t wait_ms, int *ret_fd,
     struct err *err)
 {
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 	int64_t deadline = clock_deadline(wait_ms);
 	char path[PATH_SIZE];
 	int rc = path_of(settings, LOCK_NAME, path, err);
@@ -80,7 +81,7 @@ state_lock(const struct settings *settings, int64_t wait_ms, int *ret_fd,
 			return err_set(err, ERR_STATE,
 			    "%s: another process writes there", path);
 		}
-		usleep(LOCK_PAUSE_US);
+		(void)nanosleep(&pause, NULL);
 	}
 	*ret_fd = fd;
 	return 0;

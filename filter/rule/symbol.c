@@ -24,6 +24,8 @@ symbol_kind_name(enum symbol_kind kind)
 	return kind_names[kind];
 }
 
+#define COUNT_MILLI_MAX 1e15
+
 void
 symbol_init(struct symbol_table *table, struct arena *arena)
 {
@@ -67,4 +69,15 @@ symbol_name_valid(struct span name)
 		if (!ascii_is_alnum(name.p[i]) && name.p[i] != '_')
 			return false;
 	return true;
+}
+
+int64_t
+symbol_hit_count_milli(const struct symbol_hit *hit)
+{
+	double milli = hit->count * 1000;
+
+	if (milli >= COUNT_MILLI_MAX)
+		return (int64_t)COUNT_MILLI_MAX;
+	return milli > -COUNT_MILLI_MAX ? (int64_t)milli
+					: -(int64_t)COUNT_MILLI_MAX;
 }

@@ -78,4 +78,7 @@ struct symbol_hit {
 };
 struct symbol_hits VEC(struct symbol_hit);
 
+/* The count in thousandths, for those who keep it as a whole number. */
+int64_t symbol_hit_count_milli(const struct symbol_hit *hit);
+
 #endif
