@@ -56,6 +56,12 @@ slot_of(struct store_cache *cache, uint64_t hash)
 	return &cache->slots[hash % STORE_CACHE_SLOTS];
 }
 
+void
+store_cache_expect(const struct store_cache *cache, uint64_t hash)
+{
+	__builtin_prefetch(&cache->slots[hash % STORE_CACHE_SLOTS]);
+}
+
 #define LOAD(field) atomic_load_explicit(&(field), memory_order_acquire)
 #define STORE(field, value)                                                    \
 	atomic_store_explicit(&(field), (value), memory_order_release)

@@ -22,6 +22,9 @@ struct store_cache *store_cache_new(void); /* NULL: out of memory */
 void store_cache_free(struct store_cache *cache);
 
 uint64_t store_cache_hash(struct span key);
+/* Says that this will be asked for soon: several keys' memory is then waited
+ * for at once. */
+void store_cache_expect(const struct store_cache *cache, uint64_t hash);
 /* False: not known. A pair of zeros is what is not stored. */
 bool store_cache_get(struct store_cache *cache, uint64_t hash,
     struct store_counts *ret, int64_t *ret_expires);

@@ -24,6 +24,7 @@
 #	define MAP_BYTES ((size_t)1 << 30)
 #endif
 #define READERS_MORE 64 /* commands beside us */
+#define EXPECTED 32     /* keys whose memory is waited for at once */
 #define EACH_LOOK 256   /* entries between looks at the clock */
 #define FORMAT_KEY SPAN("\0format")
 #define FORMAT SPAN("assay store 1")
@@ -152,6 +153,33 @@ read_counts(const struct store_lmdb *lmdb, MDB_txn *txn, struct span key,
 	return 0;
 }
 
+/* Some keys; `*txn` is begun when the tree has to be asked. */
+static int
+get_some(struct store_lmdb *lmdb, MDB_txn **txn, const struct span *keys,
+    size_t n, int64_t now, struct store_counts *ret, struct err *err)
+{
+	uint64_t hashes[EXPECTED] = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < n && lmdb->cache; i++) {
+		hashes[i] = store_cache_hash(keys[i]);
+		store_cache_expect(lmdb->cache, hashes[i]);
+	}
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		int64_t expires = 0;
+		bool known = lmdb->cache && store_cache_get(lmdb->cache,
+						hashes[i], &ret[i], &expires);
+		if (!known && !*txn)
+			rc = lmdb_take_reader(lmdb, txn, err);
+		if (!known && rc == 0)
+			rc = read_counts(lmdb, *txn, keys[i], hashes[i],
+			    &ret[i], &expires, err);
+		if (has_ended(expires, now))
+			ret[i] = (struct store_counts){{0, 0}};
+	}
+	return rc;
+}
+
 static int
 lmdb_get(struct store_backend *backend, const struct span *keys, size_t n,
     int64_t now, int64_t deadline, struct store_counts *ret, struct err *err)
@@ -161,18 +189,10 @@ lmdb_get(struct store_backend *backend, const struct span *keys, size_t n,
 	int rc = 0;
 
 	(void)deadline; /* memory's pace */
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		uint64_t hash = lmdb->cache ? store_cache_hash(keys[i]) : 0;
-		int64_t expires = 0;
-		bool known = lmdb->cache && store_cache_get(lmdb->cache, hash,
-						&ret[i], &expires);
-		if (!known && !txn)
-			rc = lmdb_take_reader(lmdb, &txn, err);
-		if (!known && rc == 0)
-			rc = read_counts(
-			    lmdb, txn, keys[i], hash, &ret[i], &expires, err);
-		if (has_ended(expires, now))
-			ret[i] = (struct store_counts){{0, 0}};
+	for (size_t done = 0; done < n && rc == 0; done += EXPECTED) {
+		size_t some = n - done < EXPECTED ? n - done : EXPECTED;
+		rc = get_some(
+		    lmdb, &txn, keys + done, some, now, ret + done, err);
 	}
 	if (txn)
 		lmdb_give_reader(lmdb, txn);

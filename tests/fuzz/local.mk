@@ -112,3 +112,6 @@ tests_fuzz_fuzz_why_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_mtaconf
 tests_fuzz_fuzz_mtaconf_LDADD = $(FUZZ_LIB) $(LIBS_CTL)
 tests_fuzz_fuzz_mtaconf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+FUZZERS += tests/fuzz/fuzz_lmdb_file
+tests_fuzz_fuzz_lmdb_file_LDADD = $(FUZZ_LIB) $(LIBS_STORE)
+tests_fuzz_fuzz_lmdb_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
