@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Restarts that nobody notices: the listener belongs to the service manager
 (here: the test), assayd is stopped and started 20 times under load, and every
-message is accepted at the first try and delivered once.
+message is accepted at the first try and delivered once. So with Postfix, then
+with Sendmail.
 """
 
 import os
@@ -12,8 +13,10 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import fixture  # noqa: E402
+import sendmail  # noqa: E402
 from fixture import (  # noqa: E402
     Assayd, Postfix, Scratch, Tap, check, equal, mail, wait_for)
+from sendmail import Sendmail  # noqa: E402
 
 DEMO = os.path.join(fixture.SOURCE, "conf", "demo")
 RESTARTS = int(os.environ.get("ASSAY_TEST_RESTARTS") or 20)
@@ -30,8 +33,8 @@ TAP = Tap()
 class Load:
     """Clients that send message after message until told to end."""
 
-    def __init__(self, postfix):
-        self.postfix = postfix
+    def __init__(self, mta):
+        self.mta = mta
         self.end = threading.Event()
         self.lock = threading.Lock()
         self.accepted, self.troubles = [], []
@@ -53,7 +56,7 @@ class Load:
 
     def session(self, user):
         # Two messages in a session: what is between them counts too.
-        with self.postfix.client(ip="192.0.2.20") as c:
+        with self.mta.client(ip="192.0.2.20") as c:
             for part in ("a", "b"):
                 name = "%s-%s" % (user, part)
                 reply = c.message("ben@shop.example", name, mail(to=name))
@@ -73,20 +76,22 @@ class Load:
             thread.join(120)
 
 
-def play(scratch):
+def play(scratch, make_mta):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(100)
     rules = scratch.write("rules.cf", "body T_NEVER /never-in-the-test/\n")
     conf = CONF % rules
-    zone = os.path.join(DEMO, "zone")
+    with open(os.path.join(DEMO, "zone")) as f:
+        zone = scratch.write("zone", make_mta.zone(f.read()))
 
     def start():
-        return Assayd(scratch, "assayd", conf, zone=zone, listener=listener)
+        return Assayd(scratch, "assayd", conf, zone=zone, listener=listener,
+                      options=make_mta.assayd_options)
 
     daemon = start()
-    postfix = Postfix(scratch, "postfix", listener.getsockname())
-    load = Load(postfix)
+    mta = make_mta(scratch, "mta", listener.getsockname())
+    load = Load(mta)
     statuses, reports, journals = [], [], 0
     for _ in range(RESTARTS):
         seen = load.count()
@@ -98,33 +103,42 @@ def play(scratch):
         journals += len(daemon.journals())
         daemon = start()
     load.stop()
-    postfix.wait_empty()
+    mta.wait_empty()
     daemon.stop()
     journals += len(daemon.journals())
-    users = [m.one("X-Original-To") for m in postfix.mail()]
+    users = [m.one("X-Original-To") for m in mta.mail()]
     listener.close()
     return load, users, statuses, reports, journals
 
 
-def main():
-    why = fixture.missing()
-    if why:
-        TAP.skip("restarts under load with an inherited listener", why)
-        return TAP.done()
+def run(make_mta):
+    kind = make_mta.kind
     with Scratch("restart") as scratch:
-        load, users, statuses, reports, journals = play(scratch)
+        load, users, statuses, reports, journals = play(scratch, make_mta)
     wanted = sorted("%s@%s" % (name, fixture.DOMAIN)
                     for name in load.accepted)
-    TAP.run("%d restarts: no connection refused, nothing answered 4xx" %
-            RESTARTS, lambda: check(not load.troubles, load.troubles[:5]))
-    TAP.run("every message accepted is delivered once",
+    TAP.run("%s: %d restarts: no connection refused, nothing answered 4xx" %
+            (kind, RESTARTS),
+            lambda: check(not load.troubles, load.troubles[:5]))
+    TAP.run(kind + ": every message accepted is delivered once",
             lambda: equal(sorted(users), wanted))
-    TAP.run("each was judged by exactly one of the processes",
+    TAP.run(kind + ": each was judged by exactly one of the processes",
             lambda: equal(journals, len(load.accepted)))
-    TAP.run("each process stops in order",
+    TAP.run(kind + ": each process stops in order",
             lambda: equal(set(statuses), {0}))
-    TAP.run("no sanitizer report", lambda: check(not reports, reports[:30]))
+    TAP.run(kind + ": no sanitizer report",
+            lambda: check(not reports, reports[:30]))
     print("# %d messages" % len(load.accepted))
+
+
+def main():
+    for make_mta, why in ((Postfix, fixture.missing()),
+                          (Sendmail, sendmail.missing())):
+        if why:
+            TAP.skip("%s: restarts under load with an inherited listener" %
+                     make_mta.kind, why)
+        else:
+            run(make_mta)
     return TAP.done()
 
 
