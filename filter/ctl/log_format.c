@@ -41,10 +41,17 @@ log_ref(const struct log_view *view, uint64_t id, char text[REF_TEXT_SIZE])
 		memcpy(text, "-", 2);
 }
 
+/* Of any number, the smallest one too. */
+static uint64_t
+magnitude(int64_t value)
+{
+	return value < 0 ? -(uint64_t)value : (uint64_t)value;
+}
+
 void
 log_add_milli(struct buf *out, int64_t milli)
 {
-	uint64_t size = milli < 0 ? -(uint64_t)milli : (uint64_t)milli;
+	uint64_t size = magnitude(milli);
 
 	if (milli == OPTION_OFF) {
 		buf_add_str(out, "off");
@@ -95,10 +102,9 @@ static int
 by_weight(const void *a, const void *b)
 {
 	const struct record_symbol *const *x = a, *const *y = b;
-	int64_t p = (*x)->score_milli, q = (*y)->score_milli;
+	uint64_t p = magnitude((*x)->score_milli);
+	uint64_t q = magnitude((*y)->score_milli);
 
-	p = p < 0 ? -p : p;
-	q = q < 0 ? -q : q;
 	if (p != q)
 		return p < q ? 1 : -1;
 	return span_cmp((*x)->name, (*y)->name);

@@ -146,7 +146,7 @@ add_size(struct buf *out, int64_t size)
 	unsigned unit = 0;
 
 	while (size >= 10000 && unit < 3) {
-		size = (size + 512) / 1024;
+		size = size / 1024 + (size % 1024 >= 512);
 		unit++;
 	}
 	buf_printf(out, "    %lld %s", (long long)size, units[unit]);

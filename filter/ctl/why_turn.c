@@ -106,7 +106,9 @@ why_turn(const struct record *r, struct arena *arena, struct why_turn *ret)
 	turn.by_sum = span_is(r->by, "score") &&
 		      span_is(r->would.len ? r->would : r->action,
 			  action_name(turn.action));
-	turn.above_milli = at == OPTION_OFF ? -1 : r->score_milli - at;
+	if (at == OPTION_OFF ||
+	    __builtin_sub_overflow(r->score_milli, at, &turn.above_milli))
+		turn.above_milli = -1;
 	find_next(r, &turn);
 	for (size_t i = 0; sorted && i < r->symbols.n; i++) {
 		int64_t sum;

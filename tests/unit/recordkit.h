@@ -83,6 +83,7 @@ static struct record_rcpt kit_hostile_rcpt[] = {
 static struct record_symbol kit_hostile_symbol[] = {
     {SPAN(KIT_HOSTILE), INT64_MAX, INT64_MIN, SPAN(KIT_HOSTILE),
 	SPAN(KIT_HOSTILE)},
+    {SPAN("@SUM(1)"), INT64_MIN, INT64_MAX, SPAN(""), SPAN_NONE},
 };
 
 static inline struct record
@@ -98,7 +99,7 @@ kit_hostile(void)
 	    .size = INT64_MAX,
 	    .nrcpt = -1,
 	    .rcpts = {kit_hostile_rcpt, 2, 2},
-	    .symbols = {kit_hostile_symbol, 1, 1},
+	    .symbols = {kit_hostile_symbol, 2, 2},
 	};
 	static const struct span text = SPAN(KIT_HOSTILE);
 
