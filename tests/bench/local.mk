@@ -21,6 +21,8 @@ EXTRA_DIST += tests/bench/run
 # assayd against a filter that does nothing, in one run; then what a record of
 # the verdict log costs.
 .PHONY: bench
-bench: assayd tests/bench/null tests/bench/bench_record
+bench: assayd tests/bench/null tests/bench/bench_record \
+		tests/bench/bench_store
 	$(srcdir)/tests/bench/run $(abs_builddir)
 	tests/bench/bench_record
+	tests/bench/bench_store
