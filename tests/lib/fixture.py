@@ -697,8 +697,8 @@ class Postfix(Deliveries):
 
     def complaints(self):
         """Lines of the log about bounces, deferred mail and errors."""
-        return re.findall(r".*(?:status=(?:bounced|deferred)|(?:panic|fatal|"
-                          r"error): ).*", self.log())
+        return re.findall(r".*(?:status=(?:bounced|deferred|expired)|(?:panic|"
+                          r"fatal|error): ).*", self.log())
 
     # clients
 
