@@ -22,6 +22,11 @@
  * One thread polls the listener and a handful of connections, none of which
  * can hold it: reads and writes do not block, lines and times are bounded.
  * What a request means is control_answer.c's.
+ *
+ * Anybody can put descriptors into a connection, and the last close of one may
+ * wait for as long as its sender likes (SO_LINGER, FUSE). So who may nothing
+ * is answered unread, and what comes from others than root and the daemon's
+ * user is closed by a thread of its own; its place stays taken so long.
  */
 
 #define CLIENTS_MAX 16
@@ -41,6 +46,8 @@ struct client {
 	int file;    /* that came with the line, or -1 */
 	char *reply; /* heap, or NULL while reading */
 	size_t reply_len, sent;
+	_Atomic bool closing; /* a thread closes what stands in `gone` */
+	int gone[2];
 };
 
 struct control {
@@ -180,38 +187,64 @@ reload(struct control *control, struct control_errors *errors)
 
 /* --- connections ------------------------------------------------------------------------ */
 
+static void *
+close_gone(void *arg)
+{
+	struct client *c = arg;
+
+	for (size_t i = 0; i < 2; i++)
+		if (c->gone[i] >= 0)
+			close(c->gone[i]);
+	atomic_store(&c->closing, false);
+	return NULL;
+}
+
 static void
 drop_client(struct client *c)
 {
-	if (c->fd >= 0)
-		close(c->fd);
-	if (c->fd >= 0 && c->file >= 0)
-		close(c->file);
+	pthread_t thread;
+
+	if (c->fd < 0)
+		return;
+	c->gone[0] = c->fd;
+	c->gone[1] = c->file;
+	c->fd = c->file = -1;
 	free(c->reply);
-	c->fd = -1;
 	c->reply = NULL;
+	atomic_store(&c->closing, true);
+	if (c->peer.may_change ||
+	    pthread_create(&thread, NULL, close_gone, c) != 0)
+		(void)close_gone(c);
+	else
+		(void)pthread_detach(thread);
+}
+
+static struct client *
+free_client(struct control *control)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->clients[i];
+		if (c->fd < 0 && !atomic_load(&c->closing))
+			return c;
+	}
+	return NULL;
 }
 
 static void
 accept_client(struct control *control)
 {
-	int fd = accept4(
-	    control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c = free_client(control);
+	int fd = c ? accept4(control->listener, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK)
+		   : -1;
 
 	if (fd < 0)
 		return;
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		struct client *c = &control->clients[i];
-		if (c->fd >= 0)
-			continue;
-		c->fd = fd;
-		c->deadline = clock_deadline(CLIENT_MS);
-		c->peer = judge_peer(control->daemon, fd);
-		c->file = -1;
-		c->len = c->reply_len = c->sent = 0;
-		return;
-	}
-	close(fd);
+	c->fd = fd;
+	c->deadline = clock_deadline(CLIENT_MS);
+	c->peer = judge_peer(control->daemon, fd);
+	c->file = -1;
+	c->len = c->reply_len = c->sent = 0;
 }
 
 static void
@@ -230,10 +263,9 @@ train(struct daemon *daemon, int file, enum bayes_class class,
 }
 
 static void
-answer(struct control *control, struct client *c, struct span line)
+answer(struct control *control, struct client *c, enum control_request request,
+    enum bayes_class class)
 {
-	enum bayes_class class = BAYES_SPAM;
-	enum control_request request = control_parse(line, &c->peer, &class);
 	struct control_errors errors = {0};
 	struct control_training training = {0};
 	bool good = false;
@@ -243,8 +275,10 @@ answer(struct control *control, struct client *c, struct span line)
 		atomic_store(&control->reload_wanted, false);
 		good = reload(control, &errors);
 	}
-	if (request == CONTROL_LEARN)
+	if (request == CONTROL_LEARN) {
+		atomic_store(&control->beat, CLOCK_NEVER);
 		train(control->daemon, c->file, class, &training);
+	}
 	c->reply =
 	    control_reply(control->daemon, request, good, &errors, &training);
 	control_errors_done(&errors);
@@ -293,9 +327,15 @@ receive(struct client *c)
 static void
 read_client(struct control *control, struct client *c)
 {
-	ssize_t n = receive(c);
+	enum bayes_class class = BAYES_SPAM;
+	const struct control_peer *peer = &c->peer;
 	struct span line;
 
+	if (!peer->may_read && !peer->may_train && !peer->may_change) {
+		answer(control, c, CONTROL_DENIED, class);
+		return;
+	}
+	ssize_t n = receive(c);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -305,9 +345,13 @@ read_client(struct control *control, struct client *c)
 	c->len += (size_t)n;
 	line = span_make(c->line, c->len);
 	size_t end = span_find_char(line, '\n');
-	if (end != SPAN_NPOS)
-		answer(control, c, span_head(line, end));
-	else if (c->len == sizeof c->line)
+	if (end != SPAN_NPOS) {
+		enum control_request request =
+		    control_parse(span_head(line, end), peer, &class);
+		answer(control, c, request, class);
+		return;
+	}
+	if (c->len == sizeof c->line)
 		drop_client(c);
 }
 
@@ -330,28 +374,30 @@ serve_client(struct control *control, struct client *c, short events)
 {
 	if (c->fd < 0)
 		return;
-	if (clock_left(c->deadline) == 0) {
-		drop_client(c);
-		return;
-	}
-	if (!events)
-		return;
-	if (c->reply)
+	if (events && c->reply)
 		write_client(c);
-	else
+	else if (events)
 		read_client(control, c);
+	/* Looked at last: a reload or a training may have kept us from a line
+	 * that came in time. */
+	if (c->fd >= 0 && clock_left(c->deadline) == 0)
+		drop_client(c);
 }
 
 /* --- the thread ---------------------------------------------------------------------------- */
 
 /* Fills the poll set: wake, listener, clients. Returns the timeout. */
 static int
-prepare(const struct control *control, struct pollfd fds[CLIENTS_MAX + 2])
+prepare(struct control *control, struct pollfd fds[CLIENTS_MAX + 2])
 {
 	int64_t next = CLOCK_NEVER;
 
 	fds[0] = (struct pollfd){.fd = control->wake, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = control->listener, .events = POLLIN};
+	/* Without a place they wait in the socket's queue. */
+	fds[1] = (struct pollfd){
+	    .fd = free_client(control) ? control->listener : -1,
+	    .events = POLLIN,
+	};
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		const struct client *c = &control->clients[i];
 		fds[i + 2] = (struct pollfd){
@@ -472,5 +518,9 @@ control_stop(struct control *control)
 	if (control->listener >= 0)
 		close(control->listener);
 	close(control->wake);
+	/* A descriptor may still be closing: the end of the process ends it. */
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (atomic_load(&control->clients[i].closing))
+			return;
 	free(control);
 }

@@ -30,7 +30,8 @@ int control_start(struct daemon *daemon, int fd,
     void (*reloaded)(const struct settings *settings), struct control **ret,
     struct err *err) MUST_USE;
 /* clock_mono_ms() of the thread's last turn, which it takes each second;
- * CLOCK_NEVER while it reads rules, which may take long on a busy disk. */
+ * CLOCK_NEVER while it reads rules or trains, which may take long on a busy
+ * disk and is no reason to end a daemon whose mail flows. */
 int64_t control_beat(const struct control *control);
 /* Asks for a reload; returns at once. */
 void control_reload(struct control *control);

@@ -18,12 +18,14 @@
 
 #define REPLY_MAX ((size_t)1 << 20)
 #define REPLY_SECONDS 60 /* a reload reads all rules */
+#define ENTER_SECONDS 5  /* for a place in the queue of the socket */
 
 static int
 connect_to(const char *path, struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timeval patience = {.tv_sec = REPLY_SECONDS};
+	struct timeval enter = {.tv_sec = ENTER_SECONDS};
 
 	if (!span_copy(
 		span_of(path), address.sun_path, sizeof address.sun_path)) {
@@ -34,6 +36,8 @@ connect_to(const char *path, struct err *err)
 	if (fd >= 0 &&
 	    setsockopt(
 		fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &enter, sizeof enter) ==
+		0 &&
 	    connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return fd;
 	err_set_errno(err, errno, "cannot reach assayd at %s", path);

@@ -15,3 +15,7 @@ EXTRA_DIST += tests/cli/test_log.py
 # Training and what it is worth.
 TESTS += tests/cli/test_learn.py
 EXTRA_DIST += tests/cli/test_learn.py
+
+# The control socket and its peers; what root leaves behind.
+TESTS += tests/cli/test_control.py
+EXTRA_DIST += tests/cli/test_control.py
