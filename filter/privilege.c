@@ -116,3 +116,24 @@ privilege_give_file(const struct privilege *p, const char *path, bool group)
 	if (p->change)
 		(void)!lchown(path, p->uid, group ? p->gid : (gid_t)-1);
 }
+
+void
+privilege_borrow(const char *path)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(path, &st) != 0 || st.st_uid == 0)
+		return;
+	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
+		privilege_return();
+}
+
+void
+privilege_return(void)
+{
+	/* The real ones never changed, so this is always allowed. */
+	if (geteuid() != getuid())
+		(void)!seteuid(getuid());
+	if (getegid() != getgid())
+		(void)!setegid(getgid());
+}

@@ -34,4 +34,12 @@ void privilege_make_folder(
 void privilege_give_file(
     const struct privilege *privilege, const char *path, bool group);
 
+/*
+ * For a command of root's: does what it makes as the owner and group of that
+ * file or folder, until privilege_return(). Nothing for others, and where root
+ * owns it. Failure is no error.
+ */
+void privilege_borrow(const char *path);
+void privilege_return(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include "filter/ctl/call.h"
 #include "filter/ctl/learn_eval.h"
 #include "filter/ctl/source.h"
+#include "filter/privilege.h"
 #include "filter/state.h"
 #include "filter/train.h"
 
@@ -105,17 +106,33 @@ learn_by_daemon(
 
 /* --- one message, by ourselves ---------------------------------------------------- */
 
+/*
+ * The daemon shall find nothing there that it cannot open: root makes the folder
+ * as a start of assayd would, and the files as the folder's owner.
+ */
 static int
 open_store(struct learn *learn)
 {
 	const struct settings *settings = &learn->snapshot->settings;
+	struct privilege privilege;
+	char path[4096];
 	struct err err;
 
-	if (state_make(settings, &err) ||
-	    state_lock(settings, LOCK_WAIT_MS, &learn->lock, &err) ||
-	    state_open_store(settings, false, &learn->store, &err))
+	if (span_copy(settings->state, path, sizeof path) &&
+	    privilege_find(NULL, &privilege, &err) == 0)
+		privilege_make_folder(&privilege, path, STATE_MODE);
+	int rc = state_make(settings, &err);
+	if (rc == 0) {
+		privilege_borrow(path);
+		rc = state_lock(settings, LOCK_WAIT_MS, &learn->lock, &err);
+		if (rc == 0)
+			rc = state_open_store(
+			    settings, false, &learn->store, &err);
+		privilege_return();
+	}
+	if (rc)
 		return ctl_fail(learn->ctl,
-		    err.code == ERR_ACCESS ? EX_NOPERM : EX_UNAVAILABLE, "%s",
+		    rc == ERR_ACCESS ? EX_NOPERM : EX_UNAVAILABLE, "%s",
 		    err.text);
 	return EX_OK;
 }
