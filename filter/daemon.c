@@ -18,7 +18,8 @@
 #define LOG_QUEUE_MAX ((size_t)32 << 20)
 
 /* The state folder, made when it is missing, and its lock. Without a folder
- * mail goes on; a folder that another process writes refuses the start. */
+ * that can be used mail goes on; one that another process writes refuses the
+ * start. */
 static int
 open_state(
     struct daemon *daemon, const struct settings *settings, struct err *err)
@@ -26,7 +27,13 @@ open_state(
 	struct err why;
 
 	daemon->state_lock = -1;
-	if (state_make(settings, &why)) {
+	int rc = state_make(settings, &why);
+	if (rc == 0)
+		rc = state_lock(
+		    settings, LOCK_WAIT_MS, &daemon->state_lock, &why);
+	if (rc == ERR_STATE)
+		return err_set(err, rc, "%s", why.text);
+	if (rc) {
 		log_warn("%s, going on without: no store, no verdict log, refs"
 			 " change their key at each start, bodies stay in"
 			 " memory",
@@ -38,7 +45,7 @@ open_state(
 		return err_set(err, ERR_NOMEM, "out of memory");
 	(void)span_copy(
 	    settings->state, daemon->spool, settings->state.len + 1);
-	return state_lock(settings, LOCK_WAIT_MS, &daemon->state_lock, err);
+	return 0;
 }
 
 /* A store on this machine needs the folder, one elsewhere does not. */

@@ -76,12 +76,16 @@ state_lock(const struct settings *settings, int64_t wait_ms, int *ret_fd,
 	if (fd < 0)
 		return err_set_errno(err, errno, "%s", path);
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK || clock_left(deadline) == 0) {
-			close(fd);
-			return err_set(err, ERR_STATE,
-			    "%s: another process writes there", path);
+		int error = errno;
+		if (error == EWOULDBLOCK && clock_left(deadline)) {
+			(void)nanosleep(&pause, NULL);
+			continue;
 		}
-		(void)nanosleep(&pause, NULL);
+		close(fd);
+		if (error != EWOULDBLOCK)
+			return err_set_errno(err, error, "%s: lock", path);
+		return err_set(
+		    err, ERR_STATE, "%s: another process writes there", path);
 	}
 	*ret_fd = fd;
 	return 0;
