@@ -15,6 +15,8 @@ filter_store_libstore_a_SOURCES = \
 	filter/store/store_lmdb_write.c \
 	filter/store/store_mem.c \
 	filter/store/store_queue.c filter/store/store_queue.h \
+	filter/store/store_seen.c \
+	filter/store/store_seen.h \
 	filter/store/store_thread.c \
 	filter/store/store_redis.c \
 	filter/store/store_redis.h \

@@ -164,11 +164,18 @@ get_some(struct store_lmdb *lmdb, MDB_txn **txn, const struct span *keys,
 	for (size_t i = 0; i < n && lmdb->cache; i++) {
 		hashes[i] = store_cache_hash(keys[i]);
 		store_cache_expect(lmdb->cache, hashes[i]);
+		if (lmdb->seen)
+			store_seen_expect(lmdb->seen, hashes[i]);
 	}
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		int64_t expires = 0;
 		bool known = lmdb->cache && store_cache_get(lmdb->cache,
 						hashes[i], &ret[i], &expires);
+		if (!known && lmdb->seen &&
+		    !store_seen_may(lmdb->seen, hashes[i])) {
+			ret[i] = (struct store_counts){{0, 0}};
+			continue;
+		}
 		if (!known && !*txn)
 			rc = lmdb_take_reader(lmdb, txn, err);
 		if (!known && rc == 0)
@@ -409,6 +416,7 @@ lmdb_close(struct store_backend *backend)
 		mdb_env_close(lmdb->env);
 	free(lmdb->readers);
 	store_cache_free(lmdb->cache);
+	store_seen_free(lmdb->seen);
 	lock_done(&lmdb->lock);
 	free(lmdb);
 }
@@ -447,6 +455,8 @@ store_open_lmdb(const struct store_options *options,
 		rc = err_set(err, ERR_NOMEM, "out of memory");
 	else
 		rc = open_env(lmdb, options, &files, err);
+	if (rc == 0 && !options->read_only)
+		rc = lmdb_note_seen(lmdb, err);
 	if (rc) {
 		lmdb_close(&lmdb->backend);
 		return rc;

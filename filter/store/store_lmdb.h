@@ -4,6 +4,7 @@
 #include "filter/base/lock.h"
 #include "filter/store/store_cache.h"
 #include "filter/store/store_lmdb_file.h"
+#include "filter/store/store_seen.h"
 
 /*
  * Private to store_lmdb*.c. An entry is 8 bytes of expiry (Unix time, 0 for
@@ -21,6 +22,7 @@ struct store_lmdb {
 	struct MDB_env *env;
 	unsigned dbi;
 	struct store_cache *cache; /* NULL: read-only, others write */
+	struct store_seen *seen;   /* NULL: as above, or too many keys */
 	struct lock lock; /* of the readers that wait for their next use */
 	struct MDB_txn **readers;
 	size_t n_readers, readers_max;
@@ -76,9 +78,11 @@ int lmdb_read_value(const struct store_lmdb *lmdb, struct MDB_txn *txn,
     struct span key, int64_t now, struct span *ret, int64_t *ret_expires,
     struct err *err) MUST_USE;
 
-/* store_lmdb_write.c: two functions of the backend. */
+/* store_lmdb_write.c: functions of the backend. */
 int lmdb_apply(struct store_backend *backend, const struct store_write *writes,
     size_t n, int64_t now, int64_t deadline, struct err *err);
+/* Notes all keys that are there, at open. */
+int lmdb_note_seen(struct store_lmdb *lmdb, struct err *err) MUST_USE;
 bool lmdb_sweep(struct store_backend *backend, int64_t now);
 
 #endif

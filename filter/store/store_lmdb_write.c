@@ -137,6 +137,19 @@ write_all(const struct store_lmdb *lmdb, MDB_txn *txn,
 	return rc ? lmdb_failed(lmdb, rc, err) : 0;
 }
 
+/* Before anybody can read them. */
+static void
+note_written(
+    const struct store_lmdb *lmdb, const struct store_write *writes, size_t n)
+{
+	if (!lmdb->seen)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (writes[i].verb == STORE_ADD)
+			store_seen_add(
+			    lmdb->seen, store_cache_hash(writes[i].key));
+}
+
 /* Readers of older snapshots bring nothing of these into the cache. */
 static void
 drop_written(const struct store_lmdb *lmdb, const struct store_write *writes,
@@ -169,8 +182,45 @@ lmdb_apply(struct store_backend *backend, const struct store_write *writes,
 		return rc;
 	}
 	uint64_t snapshot = mdb_txn_id(txn);
+	note_written(lmdb, writes, n);
 	rc = mdb_txn_commit(txn);
 	drop_written(lmdb, writes, n, snapshot);
+	return rc ? lmdb_failed(lmdb, rc, err) : 0;
+}
+
+/* --- which keys there are ------------------------------------------------------------ */
+
+static int
+note_all(struct store_lmdb *lmdb, MDB_txn *txn)
+{
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int rc = mdb_cursor_open(txn, lmdb->dbi, &cursor);
+
+	if (rc)
+		return rc;
+	while ((rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
+		store_seen_add(lmdb->seen, store_cache_hash(to_span(&k)));
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int
+lmdb_note_seen(struct store_lmdb *lmdb, struct err *err)
+{
+	MDB_stat st;
+	MDB_txn *txn;
+	int rc = lmdb_take_reader(lmdb, &txn, err);
+
+	if (rc)
+		return rc;
+	rc = mdb_stat(txn, lmdb->dbi, &st);
+	if (rc == 0 && st.ms_entries <= STORE_SEEN_KEYS_MAX) {
+		lmdb->seen = store_seen_new();
+		/* Without memory the tree is asked for everything. */
+		rc = lmdb->seen ? note_all(lmdb, txn) : 0;
+	}
+	lmdb_give_reader(lmdb, txn);
 	return rc ? lmdb_failed(lmdb, rc, err) : 0;
 }
 

@@ -116,3 +116,5 @@ tests_unit_test_bayes_LDADD = tests/lib/libtap.a $(LIBS_LEARN)
 tests_unit_test_token_LDADD = tests/lib/libtap.a $(LIBS_LEARN)
 UNIT += tests/unit/test_sha256
 tests_unit_test_sha256_LDADD = tests/lib/libtap.a $(LIBS_BASE)
+UNIT += tests/unit/test_store_seen
+tests_unit_test_store_seen_LDADD = tests/lib/libtap.a $(LIBS_STORE)
