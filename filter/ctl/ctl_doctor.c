@@ -138,7 +138,7 @@ print_text(const struct doctor *d)
 		for (size_t i = 0; i < d->findings.n; i++)
 			if (d->findings.v[i].level == order[k])
 				print_finding(&d->findings.v[i]);
-	printf("%zu problems, %zu notes\n", count(d, DOCTOR_PROBLEM),
+	printf("problems: %zu, notes: %zu\n", count(d, DOCTOR_PROBLEM),
 	    count(d, DOCTOR_NOTE));
 }
 

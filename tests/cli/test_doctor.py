@@ -195,7 +195,7 @@ def text(scratch, dns):
         want = ("problem: %s: milter_default_action = reject does not fit"
                 " mode = observe\n\twhile assayd does not run, all mail is"
                 " refused for good\n\tinto main.cf:\n"
-                "\t\tmilter_default_action = accept\n1 problems, " %
+                "\t\tmilter_default_action = accept\nproblems: 1, " %
                 site.line("milter_default_action"))
         check(want in out, out)
 
