@@ -81,7 +81,8 @@ struct store;
  * Opens the backend and starts the store thread (none when read-only or for
  * "memory:"). A server that does not answer is no error: it is tried again.
  * ERR_SYNTAX: the URL; ERR_NOTFOUND: read-only and nothing there yet;
- * ERR_ACCESS; ERR_INVALID: a file of another version, or damaged: it is left
+ * ERR_ACCESS; ERR_STATE: another process has the files open for writing;
+ * ERR_INVALID: a file of another version, or damaged: it is left
  * as it is. Call after the last fork, once per process.
  */
 int store_open(const struct store_options *options, struct store **ret,

@@ -399,8 +399,11 @@ open_env(struct store_lmdb *lmdb, const struct store_options *options,
 	if (rc)
 		return lmdb_failed(lmdb, rc, err);
 	mdb_filehandle_t fd;
-	if (mdb_env_get_fd(lmdb->env, &fd) == 0)
+	if (mdb_env_get_fd(lmdb->env, &fd) == 0) {
 		lmdb_files_settle(files, fd);
+		if (!options->read_only && lmdb_files_hold(files, fd, err))
+			return ERR_STATE;
+	}
 	(void)mdb_reader_check(lmdb->env, &dead);
 	return open_tree(lmdb, options, err);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,4 +181,13 @@ lmdb_files_settle(const struct lmdb_files *files, int data_fd)
 	if (rc == 0 && stat(files->folder, &st) == 0)
 		rc = fchown(data_fd, (uid_t)-1, st.st_gid);
 	(void)rc; /* readers of the group would have to do without */
+}
+
+int
+lmdb_files_hold(const struct lmdb_files *files, int data_fd, struct err *err)
+{
+	if (flock(data_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	return refuse(
+	    err, ERR_STATE, files->data, "another process writes there");
 }

@@ -30,6 +30,12 @@ int lmdb_files_prepare(const struct store_options *options,
 
 /* Gives a new data file its rights. */
 void lmdb_files_settle(const struct lmdb_files *files, int data_fd);
+/*
+ * Holds the data file for as long as it is open: a second writer, whose state
+ * folder is another, would not see what this one has cached. ERR_STATE.
+ */
+int lmdb_files_hold(
+    const struct lmdb_files *files, int data_fd, struct err *err) MUST_USE;
 
 /* Whether all pages that are in use are there; see lmdb_files_prepare(). */
 int lmdb_file_check(int fd, const char *path, struct err *err) MUST_USE;

@@ -552,6 +552,16 @@ read_beside(const char *folder, int go)
 	return n == 2 ? 0 : 62;
 }
 
+/* Afresh, as LMDB knows its files by process: 0 when it is refused. */
+static int
+write_beside(const char *folder)
+{
+	struct store *store;
+	struct err err = {0};
+
+	return try_open(folder, false, &store, &err) == ERR_STATE ? 0 : 1;
+}
+
 static void
 test_readers(void)
 {
@@ -570,6 +580,15 @@ test_readers(void)
 	CHECK_INT(add(crowd.store, 1, 10), 0);
 	CHECK_INT(add(crowd.store, 2, 10), 0);
 	CHECK_INT(write(go[1], "x", 1), 1);
+	waitpid(pid, &status, 0);
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), 0);
+
+	tap_case("another process does not write beside it");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(write_beside(folder));
 	waitpid(pid, &status, 0);
 	CHECK(WIFEXITED(status));
 	CHECK_INT(WEXITSTATUS(status), 0);
