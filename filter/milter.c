@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libmilter/mfapi.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -464,6 +465,24 @@ milter_listen(const struct settings *settings, int inherited, struct err *err)
 		rc = open_socket(text, path, settings, err);
 	arena_free(arena);
 	return rc;
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+/*
+ * libmilter's own: a thread of it waits here for SIGHUP, SIGTERM and SIGINT and
+ * ends the daemon at each. The kernel hands signals to the main thread as long
+ * as that has none pending, so most of the time ours came first; in a storm, or
+ * on a busy machine, one did not. The dynamic linker finds this function before
+ * the C library's: libmilter waits for good, and signals are the main thread's.
+ */
+int
+sigwait(const sigset_t *set, int *sig)
+{
+	(void)set;
+	(void)sig;
+	for (;;)
+		(void)pause();
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */

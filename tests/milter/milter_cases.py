@@ -501,6 +501,24 @@ def storm():
         assert d.stop() == 0
 
 
+@case("SIGHUPs faster than they can be taken do not end it")
+def flood():
+    with Daemon() as d:
+        for i in range(3000):
+            d.process.send_signal(
+                signal.SIGHUP if i % 2 else signal.SIGUSR1)
+        d.works()
+        assert d.ask("status")["reloads"] >= 1
+        assert d.stop() == 0, d.log()
+
+
+@case("SIGTERM at once after the start ends in order")
+def at_once():
+    for _ in range(5):
+        with Daemon() as d:
+            assert d.stop() == 0, d.log()
+
+
 @case("SIGTERM ends in order, with sessions open and one in mid-message")
 def orderly():
     with Daemon() as d:
