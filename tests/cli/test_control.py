@@ -31,8 +31,8 @@ SCRATCH = None
 def talk(path, line=b'{"request":"status"}\n', seconds=10):
     """One request; the answer, or None when it does not come in time."""
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(seconds)
         s.connect(path)
+        s.settimeout(seconds)
         s.sendall(line)
         try:
             return s.recv(65536)
@@ -114,8 +114,8 @@ def denied(daemon):
 def late(daemon, path):
     """The line comes in time, the daemon looks at it late."""
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(10)
         s.connect(path)
+        s.settimeout(10)
         check(talk(path))   # served after it, so that it is accepted
         os.kill(daemon.process.pid, signal.SIGSTOP)
         try:
@@ -132,8 +132,8 @@ def silent(path):
     try:
         for _ in range(20):
             s = socket.socket(socket.AF_UNIX)
+            s.connect(path)     # blocking: the queue may be full
             s.settimeout(20)
-            s.connect(path)
             held.append(s)
         check(talk(path, seconds=20), "no answer behind silent peers")
         equal(held[0].recv(1), b"")
