@@ -128,22 +128,7 @@ class Manager:
                 s.sendto(b"", self.notify.getsockname())
             self.listening.join(30)
 
-    def _settled(self):
-        """libmilter's signal thread sleeps. Until it does it may take a signal
-        away from the main thread; where /proc does not say, nothing waits."""
-        folder = "/proc/%d/task" % self.process.pid
-        said = []
-        for tid in os.listdir(folder):
-            try:
-                with open("%s/%s/wchan" % (folder, tid)) as f:
-                    said.append(f.read())
-            except OSError:
-                return True
-        return any("sigtimedwait" in w for w in said) or \
-            all(w in ("", "0") for w in said)
-
     def terminate(self):
-        wait_for(self._settled, "libmilter's signal thread")
         self.process.send_signal(signal.SIGTERM)
         return self.ended()
 
