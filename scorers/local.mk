@@ -8,6 +8,8 @@ scorers_libscorers_a_SOURCES = \
 	scorers/dmarc.c \
 	scorers/dnsbl.c \
 	scorers/headers.c \
+	scorers/listed.c \
+	scorers/listed.h \
 	scorers/mime.c \
 	scorers/reputation.c \
 	scorers/scorer.h \
