@@ -20,6 +20,7 @@ filter_libfilter_a_SOURCES = \
 	filter/session.c filter/session.h filter/session_internal.h \
 	filter/session_judge.c \
 	filter/settings.c filter/settings.h filter/settings_internal.h \
+	filter/settings_auth.c \
 	filter/settings_lists.c \
 	filter/settings_table.c filter/snapshot.c \
 	filter/socket.c filter/socket.h \

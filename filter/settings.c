@@ -106,20 +106,20 @@ fill_top(struct settings *settings)
 
 static void
 fill_nets(struct settings *settings, const struct option_value *value,
-    struct direction_config *direction)
+    const struct ip_net **ret, size_t *ret_n)
 {
 	struct ip_net *nets =
 	    arena_calloc(settings->conf->arena, value->n, sizeof *nets);
+	size_t n = 0;
 
-	direction->internal = nets;
-	direction->n_internal = 0;
 	for (size_t i = 0; nets && i < value->n; i++)
-		if (ip_net_parse(
-			value->items[i], &nets[direction->n_internal]) == 0)
-			direction->n_internal++;
+		if (ip_net_parse(value->items[i], &nets[n]) == 0)
+			n++;
 		else
 			settings_fail_at(settings, value,
 			    "no address or network", value->items[i]);
+	*ret = nets;
+	*ret_n = n;
 }
 
 /* The forms that libmilter knows; whether it can be had shows at the start. */
@@ -168,7 +168,13 @@ fill_milter(struct settings *settings, struct scan_config *scan)
 	const struct option_value *names = section_get(milter, "originating");
 	scan->direction.originating = names->items;
 	scan->direction.n_originating = names->n;
-	fill_nets(settings, section_get(milter, "internal"), &scan->direction);
+	struct direction_config *direction = &scan->direction;
+	fill_nets(settings, section_get(milter, "internal"),
+	    &direction->internal, &direction->n_internal);
+	fill_nets(settings, section_get(milter, "relays"), &direction->relays,
+	    &direction->n_relays);
+	fill_nets(settings, section_get(milter, "forwarders"),
+	    &direction->forwarders, &direction->n_forwarders);
 }
 
 static void
@@ -475,8 +481,7 @@ settings_fill(struct settings *settings, struct scan_config *scan)
 	fill_limits(settings, scan);
 	fill_policies(settings);
 	fill_failures(settings);
-	settings->dmarc = (enum dmarc_mode)section_number(
-	    section_of(settings, SETTINGS_AUTH), "dmarc");
+	settings_fill_auth(settings, scan);
 	fill_store(settings, scan);
 	fill_log(settings);
 	settings_fill_lists(settings, scan);

@@ -34,6 +34,31 @@ struct failure_rule {
 	enum failure_action action;
 };
 
+/* auth: outgoing signatures and seals. Domains are A-labels. */
+struct sign_settings {
+	bool on;          /* auth.sign */
+	bool inet;        /* on inet: sockets too */
+	struct span keys; /* folder */
+	struct span key_table, signing_table;
+	const struct span *as; /* LOGIN:DOMAIN */
+	size_t n_as;
+	const struct span *local; /* domains of internal clients */
+	size_t n_local;
+	const struct span *headers; /* n 0: the default */
+	size_t n_headers;
+	int64_t expires_s; /* 0: no x= */
+	struct span seal;  /* domain; empty: no seals */
+};
+
+/* The section `report`. */
+struct report_settings {
+	bool dmarc, failures;
+	struct span from, org_name, contact, bounces, sendmail;
+	const struct span *exclude;
+	size_t n_exclude;
+	size_t max_size;
+};
+
 /* The sections of one kind that a configuration has. */
 struct settings_group {
 	const struct option_section *kind;
@@ -53,6 +78,13 @@ struct settings {
 	struct dns_options dns;
 	/* auth */
 	enum dmarc_mode dmarc;
+	bool received_spf;
+	const struct span *trusted_ids; /* of milter, A-labels */
+	size_t n_trusted_ids;
+	const struct span *local_mailers;
+	size_t n_local_mailers;
+	struct sign_settings sign;
+	struct report_settings report;
 	/* rules */
 	const struct span *rule_paths;
 	size_t n_rule_paths;
@@ -138,6 +170,7 @@ enum settings_kind {
 	SETTINGS_MILTER,
 	SETTINGS_DNS,
 	SETTINGS_AUTH,
+	SETTINGS_REPORT,
 	SETTINGS_RULES,
 	SETTINGS_LIMITS,
 	SETTINGS_POLICY_ALL, /* `policy { }` without a title */

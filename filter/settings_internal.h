@@ -15,4 +15,7 @@ void settings_fail_at(struct settings *settings,
 /* Fills scan->lists; errors are added to the tree. */
 void settings_fill_lists(struct settings *settings, struct scan_config *scan);
 
+/* Fills what the sections auth and report and milter.trusted_ids say. */
+void settings_fill_auth(struct settings *settings, struct scan_config *scan);
+
 #endif

@@ -33,6 +33,12 @@ static const struct option milter_options[] = {
 	"values of {daemon_name} that mean submission", 0},
     {"headers", OPTION_WORD, "auto", 0, 0, "auto none own full",
 	"which fields are added; auto: own in observe, full in enforce", 0},
+    {"relays", OPTION_LIST, "{ }", 0, 0, NULL,
+	"relays of ours: mail is judged by the client before them", 0},
+    {"forwarders", OPTION_LIST, "{ }", 0, 0, NULL,
+	"clients that auth.dmarc = reject spares", 0},
+    {"trusted_ids", OPTION_LIST, "{ }", 0, 0, NULL,
+	"authserv-ids of relays of ours, kept behind them", 0},
     OPTION_END,
 };
 
@@ -59,6 +65,53 @@ static const struct option dns_options[] = {
 static const struct option auth_options[] = {
     {"dmarc", OPTION_WORD, "tag", 0, 0, "score tag reject",
 	"what a DMARC failure does beside its score", 0},
+    {"keys", OPTION_TEXT, "", 0, 0, NULL,
+	"folder of private keys, DOMAIN/SELECTOR.pem", 0},
+    {"key_table", OPTION_TEXT, "", 0, 0, NULL,
+	"a KeyTable of OpenDKIM; empty: none", 0},
+    {"signing_table", OPTION_TEXT, "", 0, 0, NULL,
+	"its SigningTable, file:PATH or refile:PATH; empty: none", 0},
+    {"sign", OPTION_BOOL, "yes", 0, 0, NULL,
+	"sign outgoing mail of domains that have a key", 0},
+    {"sign_as", OPTION_LIST, "{ }", 0, 0, NULL,
+	"LOGIN:DOMAIN pairs that may sign, * for any login", 0},
+    {"sign_local", OPTION_LIST, "{ }", 0, 0, NULL,
+	"domains signed for clients of milter.internal", 0},
+    {"sign_inet", OPTION_BOOL, "no", 0, 0, NULL, "sign on inet: sockets too",
+	0},
+    {"sign_headers", OPTION_LIST, "{ }", 0, 0, NULL,
+	"fields to sign; empty: those of RFC 6376", 0},
+    {"sign_expires", OPTION_TIME, "0s", 0, INT64_C(365) * 86400000, NULL,
+	"x= of signatures, counted from t=; 0: none", 0},
+    {"sealers", OPTION_LIST, "{ }", 0, 0, NULL,
+	"domains whose ARC seal may rescue a DMARC failure", 0},
+    {"seal", OPTION_TEXT, "", 0, 0, NULL,
+	"domain whose key seals incoming mail (ARC); empty: none", 0},
+    {"received_spf", OPTION_BOOL, "no", 0, 0, NULL, "add Received-SPF", 0},
+    {"local_mailers", OPTION_LIST, "{ }", 0, 0, NULL,
+	"values of {rcpt_mailer} whose mail gets auth=", 0},
+    OPTION_END,
+};
+
+static const struct option report_options[] = {
+    {"dmarc", OPTION_BOOL, "no", 0, 0, NULL,
+	"gather what DMARC aggregate reports need", 0},
+    {"failures", OPTION_BOOL, "no", 0, 0, NULL,
+	"send DMARC failure reports, redacted", 0},
+    {"from", OPTION_TEXT, "", 0, 0, NULL,
+	"address that reports come from; its domain must be signed for", 0},
+    {"org_name", OPTION_TEXT, "", 0, 0, NULL,
+	"name of who reports; empty: the domain of report.from", 0},
+    {"contact", OPTION_TEXT, "", 0, 0, NULL,
+	"extra contact information, an address of a web page", 0},
+    {"bounces", OPTION_TEXT, "", 0, 0, NULL,
+	"envelope sender of reports; empty: <>", 0},
+    {"max_size", OPTION_SIZE, "10M", 4096, 1 << 30, NULL,
+	"bytes of one report's mail", 0},
+    {"exclude", OPTION_LIST, "{ }", 0, 0, NULL, "domains that get no reports",
+	0},
+    {"sendmail", OPTION_TEXT, "/usr/sbin/sendmail", 0, 0, NULL,
+	"program that takes the mail, called as sendmail(1)", 0},
     OPTION_END,
 };
 
@@ -164,7 +217,9 @@ static const struct option_section milter_kind = {
 static const struct option_section dns_kind = {
     "dns", "the resolver", dns_options, false};
 static const struct option_section auth_kind = {
-    "auth", "SPF, DKIM, DMARC", auth_options, false};
+    "auth", "SPF, DKIM, DMARC, ARC, signing", auth_options, false};
+static const struct option_section report_kind = {
+    "report", "DMARC reports to others", report_options, false};
 static const struct option_section rules_kind = {
     "rules", "rule files", rules_options, false};
 static const struct option_section limits_kind = {
@@ -187,6 +242,7 @@ const struct option_section *const settings_kinds[SETTINGS_KINDS] = {
     [SETTINGS_MILTER] = &milter_kind,
     [SETTINGS_DNS] = &dns_kind,
     [SETTINGS_AUTH] = &auth_kind,
+    [SETTINGS_REPORT] = &report_kind,
     [SETTINGS_RULES] = &rules_kind,
     [SETTINGS_LIMITS] = &limits_kind,
     [SETTINGS_POLICY_ALL] = &policy_all_kind,

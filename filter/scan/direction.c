@@ -10,7 +10,13 @@
 const char *
 direction_name(enum direction direction)
 {
-	return direction == DIRECTION_OUT ? "out" : "in";
+	static const char *const names[] = {
+	    [DIRECTION_IN] = "in",
+	    [DIRECTION_OUT] = "out",
+	    [DIRECTION_RELAY] = "relay",
+	};
+
+	return names[direction];
 }
 
 static bool

@@ -5,14 +5,19 @@
 #include "filter/base/span.h"
 
 /* Which way a message goes, and whose client counts (product.md, Direction). */
-enum direction { DIRECTION_IN, DIRECTION_OUT };
-const char *direction_name(enum direction direction); /* "in", "out" */
+enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTION_RELAY };
+/* "in", "out", "relay" */
+const char *direction_name(enum direction direction);
 
 struct direction_config {
 	const struct ip_net *internal;
 	size_t n_internal;
 	const struct span *originating; /* daemon names, case-sensitive */
 	size_t n_originating;
+	const struct ip_net *relays; /* backup MX, provider's relay */
+	size_t n_relays;
+	const struct ip_net *forwarders; /* spared from auth.dmarc = reject */
+	size_t n_forwarders;
 };
 
 struct envelope;

@@ -70,6 +70,8 @@ scan_new(struct arena *arena, const struct scan_config *config,
 	scan->message = message;
 	scan->envelope = envelope;
 	scan->direction = direction_of(&config->direction, envelope);
+	scan->client = (struct scan_client){
+	    envelope->client_ip, envelope->client_name, envelope->helo};
 	scan->now = clock_wall();
 	scan->deadline = CLOCK_NEVER;
 	scan->next_progress = CLOCK_NEVER;

@@ -1,6 +1,7 @@
 #ifndef FILTER_SCAN_SCAN_H
 #define FILTER_SCAN_SCAN_H
 
+#include "filter/auth/arc.h"
 #include "filter/auth/dkim.h"
 #include "filter/auth/dmarc.h"
 #include "filter/auth/spf.h"
@@ -48,6 +49,13 @@ struct envelope {
 	bool smtputf8;
 };
 
+/* Who handed the message to us or, behind relays of ours, to the outermost. */
+struct scan_client {
+	struct ip ip;     /* family 0: not known */
+	struct span name; /* verified host name, or empty */
+	struct span helo;
+};
+
 /* The DNS lists in use. */
 struct scan_lists {
 	const struct dnslist *v;
@@ -68,6 +76,8 @@ struct scan_config {
 	int64_t store_ms;   /* store.timeout: for one message, all in all */
 	struct bayes_config bayes;
 	struct scan_lists lists;
+	const struct span *sealers; /* auth.sealers, A-labels */
+	size_t n_sealers;
 };
 
 enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
@@ -88,6 +98,14 @@ struct scan_dkim_facts {
 struct scan_dmarc_facts {
 	enum fact_state state;
 	struct dmarc_facts dmarc;
+};
+
+struct scan_arc_facts {
+	enum fact_state state;
+	const struct arc_facts *arc; /* never NULL when DONE or LATER */
+	/* A pass, and all seals but ours are of auth.sealers: the newest's
+	 * domain. p NULL: nobody we trust vouches for it. */
+	struct span trusted;
 };
 
 struct learn_facts {
@@ -131,6 +149,10 @@ struct scan {
 	struct dns_batch *dns;
 	struct bodyhash_set *hashes; /* fed by scan_body() */
 	struct dkim *dkim;
+	struct arc *arc;
+	/* That counts for SPF, lists, reputation: of the envelope; behind
+	 * relays read from Received at SCAN_EOH, unknown before. */
+	struct scan_client client;
 	struct rule_run *run;     /* while rules run */
 	struct store *store;      /* or NULL: no state */
 	struct scan_slots *slots; /* the pool, or NULL */
@@ -149,6 +171,7 @@ struct scan {
 	struct spf_facts *spf;
 	struct scan_dkim_facts *dkim_facts;
 	struct scan_dmarc_facts *dmarc;
+	struct scan_arc_facts *arc_facts;
 	struct learn_facts *learned;
 	struct repute_facts *reputation;
 	struct scan_list_runs *lists; /* NULL: none in use */
@@ -174,6 +197,7 @@ void scan_body_done(struct scan *scan);
 const struct spf_facts *scan_spf(struct scan *scan);
 const struct scan_dkim_facts *scan_dkim(struct scan *scan);
 const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
+const struct scan_arc_facts *scan_arc(struct scan *scan);
 /* These ask the store, for store_ms at most in all. */
 const struct learn_facts *scan_learned(struct scan *scan);
 const struct repute_facts *scan_reputation(struct scan *scan);

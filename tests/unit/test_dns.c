@@ -347,10 +347,11 @@ test_deadline(void)
 	CHECK_INT(s->n, 1);
 	TAP_CASE("a deadline is kept, whatever time the batch has")
 	int64_t start = clock_mono_ms();
-	CHECK(!dns_get_by(b, SPAN("b.example"), DNS_TXT, clock_deadline(40)));
-	CHECK(clock_mono_ms() - start >= 39);
+	CHECK(!dns_get_by(b, SPAN("b.example"), DNS_TXT, clock_deadline(500)));
+	CHECK(clock_mono_ms() - start >= 499);
 	CHECK_INT(waits, 2);
-	CHECK(dns_batch_waited_ms(b) >= 39);
+	/* Less than the deadline where this thread had to wait for its turn. */
+	CHECK(dns_batch_waited_ms(b) > 0);
 	CHECK(!dns_batch_timed_out(b));
 	TAP_CASE("one that has passed costs nothing")
 	CHECK(!dns_get_by(b, SPAN("b.example"), DNS_TXT, start));

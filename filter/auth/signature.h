@@ -1,0 +1,52 @@
+#ifndef FILTER_AUTH_SIGNATURE_H
+#define FILTER_AUTH_SIGNATURE_H
+
+#include "filter/auth/bodyhash.h"
+#include "filter/auth/headerhash.h"
+#include "filter/auth/sign_key.h"
+#include "filter/base/arena.h"
+
+/*
+ * Makes DKIM-Signature (RFC 6376 section 5) and ARC-Message-Signature fields
+ * (RFC 8617 section 4.1.2), which are one thing under two names.
+ */
+struct signature_request {
+	unsigned instance; /* 0: DKIM-Signature; else i= of an AMS */
+	const struct sign_key *key;
+	struct span domain, selector; /* A-labels */
+	struct span identity;         /* i= of DKIM; empty: none */
+	enum bodyhash_canon header_canon, body_canon;
+	/* h= in order; a name that stands more often than there are fields is
+	 * oversigned. */
+	const struct span *names;
+	size_t n_names;
+	int64_t time, expires; /* t=, x=; -1: leave out */
+	/* Job of bodyhash_add(body_canon, SHA256, BODYHASH_NO_LIMIT). */
+	const struct bodyhash_value *body;
+	struct header_index *index; /* of the fields that will leave */
+};
+
+/*
+ * The field's value, folded by "\r\n\t" at no more than 78 columns, without
+ * leading blank and final line end; it is signed as written behind "NAME: "
+ * (one blank). SPAN_NONE: no memory, or libcrypto failed.
+ * Memory: arena. Thread: any.
+ */
+struct span signature_make(
+    const struct signature_request *request, struct arena *arena);
+
+/*
+ * The names of h= for a message: each of `names` as often as it stands there,
+ * and once more where it is one of `oversign`. Pseudo-random order of nothing:
+ * the order of `names`. The array is in the arena; NULL: no memory.
+ */
+struct span *signature_names(const struct header_list *headers,
+    const struct span *names, size_t n, const struct span *oversign,
+    size_t n_oversign, struct arena *arena, size_t *ret_n);
+
+/* What we sign by default (RFC 6376 section 5.4.1), and oversign: From and
+ * the other fields that may stand only once. NULL-ended. */
+extern const char *const signature_default_names[];
+extern const char *const signature_default_oversign[];
+
+#endif
