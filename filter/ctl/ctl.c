@@ -25,6 +25,8 @@ static const struct ctl_command commands[] = {
 	ctl_learn_commands},
     {"reputation", NULL, "what is known of senders", NULL, NULL,
 	ctl_reputation_commands},
+    {"report", NULL, "DMARC reports, sent and received", NULL, NULL,
+	ctl_report_commands},
     {"config", NULL, "the configuration in force", NULL, NULL,
 	ctl_config_commands},
     {"doctor", NULL, NULL, NULL, NULL, &ctl_doctor_command},

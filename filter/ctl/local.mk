@@ -49,6 +49,7 @@ assay_SOURCES = \
 	filter/ctl/ctl_doctor.c \
 	filter/ctl/ctl_learn.c \
 	filter/ctl/ctl_log.c \
+	filter/ctl/ctl_report.c \
 	filter/ctl/ctl_reputation.c \
 	filter/ctl/ctl_rules.c \
 	filter/ctl/ctl_why.c \

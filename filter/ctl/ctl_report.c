@@ -1,0 +1,10 @@
+#include "filter/ctl/ctl.h"
+
+/*
+ * assay report: DMARC reports, sent and received. The sub-commands are in
+ * files of their own; this is their table.
+ */
+
+const struct ctl_command ctl_report_commands[] = {
+    {0},
+};
