@@ -1,6 +1,7 @@
 #include "filter/fields.h"
 
 #include "filter/base/codec.h"
+#include "filter/fields_internal.h"
 #include "filter/mail/authres.h"
 
 /*
@@ -11,10 +12,6 @@
  */
 
 #define REMOVALS_MAX 20000 /* edits of one message */
-#define LEVEL_MAX 50       /* asterisks of X-Spam-Level */
-#define TESTS_COLUMN 74    /* folds of X-Spam-Status */
-#define SIGNATURES_MAX 20  /* written to Authentication-Results */
-#define SIGNATURE_SHOWN 8  /* RFC 6008: enough of b= to tell them apart */
 #define SUBJECT_MAX 800    /* bytes of a subject that is marked */
 #define ENCODED_CHUNK 42   /* bytes in one encoded word */
 
@@ -145,8 +142,8 @@ make_removals(const struct fields_request *request, enum headers_mode mode,
 
 /* --- what comes ----------------------------------------------------------------------- */
 
-static void
-add_field(const struct fields_request *request, struct fields *ret,
+void
+fields_add(const struct fields_request *request, struct fields *ret,
     const char *name, struct span value)
 {
 	struct field *field = VEC_PUSH(request->arena, &ret->additions);
@@ -157,167 +154,6 @@ add_field(const struct fields_request *request, struct fields *ret,
 		*field = (struct field){name, arena_cstr(request->arena, text)};
 }
 
-static struct span
-tenths(struct arena *arena, int64_t milli)
-{
-	bool negative = milli < 0;
-	uint64_t value = negative ? (uint64_t)-milli : (uint64_t)milli;
-	/* Cut towards zero, so that 4.96 is not shown as 5.0 nor -0.002 as
-	 * -0.1. */
-	uint64_t tenth = value / 100;
-
-	return arena_printf(arena, "%s%llu.%llu", negative && tenth ? "-" : "",
-	    (unsigned long long)(tenth / 10), (unsigned long long)(tenth % 10));
-}
-
-/* SpamAssassin's list of tests, folded behind commas. */
-static void
-add_tests(struct buf *out, const struct symbol_hits *hits, size_t column)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < hits->n; i++) {
-		struct span name = hits->v[i].symbol->name;
-		if (n++)
-			buf_add_char(out, ',');
-		column += name.len + 1;
-		if (column > TESTS_COLUMN) {
-			buf_add_str(out, "\n\t");
-			column = 8 + name.len;
-		}
-		buf_add_span(out, name);
-	}
-	if (n == 0)
-		buf_add_str(out, "none");
-}
-
-static void
-add_spam_status(const struct fields_request *request, struct fields *ret)
-{
-	const struct policy_settings *policy = request->verdict->policy;
-	struct buf out;
-
-	buf_init(&out, request->arena, (size_t)64 * 1024);
-	buf_printf(&out, "%s, score=%.*s",
-	    request->verdict->tag_headers ? "Yes" : "No",
-	    SPAN_ARG(
-		tenths(request->arena, request->examination->score_milli)));
-	if (policy->tag != OPTION_OFF)
-		buf_printf(&out, " required=%.*s",
-		    SPAN_ARG(tenths(request->arena, policy->tag)));
-	buf_add_str(&out, " tests=");
-	add_tests(&out, &request->examination->hits, out.len + 15);
-	buf_add_str(&out, "\n\tautolearn=no version=" PACKAGE_VERSION);
-	if (!buf_failed(&out))
-		add_field(request, ret, "X-Spam-Status", buf_span(&out));
-}
-
-static void
-add_spam_fields(const struct fields_request *request, struct fields *ret)
-{
-	static const char stars[LEVEL_MAX + 1] =
-	    "**************************************************";
-	int64_t points = request->examination->score_milli / 1000;
-
-	if (points > LEVEL_MAX)
-		points = LEVEL_MAX;
-	if (request->verdict->tag_headers)
-		add_field(request, ret, "X-Spam-Flag", SPAN("YES"));
-	add_field(request, ret, "X-Spam-Score",
-	    tenths(request->arena, request->examination->score_milli));
-	if (points > 0)
-		add_field(request, ret, "X-Spam-Level",
-		    span_make(stars, (size_t)points));
-	add_spam_status(request, ret);
-}
-
-static void
-add_spf(struct authres *ar, const struct envelope *envelope, struct scan *scan)
-{
-	const struct spf_facts *spf = scan_spf(scan);
-
-	if (spf->state == FACT_OFF || spf->state == FACT_BROKEN)
-		return;
-	authres_result(
-	    ar, "spf", spf_result_name(spf->mail.result), spf->mail.problem);
-	if (spf->of_helo)
-		authres_prop(ar, "smtp.helo",
-		    spf->mail.domain.len ? spf->mail.domain : envelope->helo);
-	else if (span_is_ascii(envelope->mail_from))
-		authres_prop(ar, "smtp.mailfrom", envelope->mail_from);
-	else
-		authres_prop(ar, "smtp.mailfrom", spf->mail.domain);
-}
-
-static bool
-default_identity(const struct dkim_signature *s)
-{
-	return s->identity.len == 0 ||
-	       (s->identity.p[0] == '@' &&
-		   span_caseeq(span_skip(s->identity, 1), s->domain));
-}
-
-static void
-add_signature(struct authres *ar, const struct dkim_signature *s)
-{
-	authres_result(ar, "dkim", dkim_result_name(s->result), s->problem);
-	authres_prop(ar, "header.d", s->domain);
-	if (!default_identity(s))
-		authres_prop(ar, "header.i", s->identity);
-	authres_prop(ar, "header.s", s->selector);
-	authres_prop(ar, "header.a", s->algorithm);
-	authres_prop(ar, "header.b", span_head(s->b, SIGNATURE_SHOWN));
-}
-
-static void
-add_dkim(struct authres *ar, struct scan *scan)
-{
-	const struct scan_dkim_facts *facts = scan_dkim(scan);
-	const struct dkim_facts *dkim = facts->dkim;
-
-	if (facts->state == FACT_OFF || facts->state == FACT_BROKEN || !dkim)
-		return;
-	if (dkim->n == 0)
-		authres_result(ar, "dkim", "none", SPAN_NONE);
-	for (size_t i = 0; i < dkim->n && i < SIGNATURES_MAX; i++)
-		add_signature(ar, &dkim->signatures[i]);
-}
-
-static void
-add_dmarc(struct authres *ar, struct scan *scan, const struct verdict *verdict)
-{
-	const struct scan_dmarc_facts *facts = scan_dmarc(scan);
-	const struct dmarc_facts *dmarc = &facts->dmarc;
-	struct span comment = dmarc->problem;
-
-	if (facts->state == FACT_OFF || facts->state == FACT_BROKEN)
-		return;
-	if (verdict->dmarc_reason)
-		comment = span_of(verdict->dmarc_reason);
-	else if (dmarc->record_domain.p)
-		comment = arena_printf(
-		    ar->out.arena, "p=%s", dmarc_policy_name(dmarc->published));
-	authres_result(ar, "dmarc", dmarc_result_name(dmarc->result), comment);
-	authres_prop(ar, "header.from", dmarc->from_domain);
-	if (dmarc->disposition != DMARC_POLICY_UNKNOWN)
-		authres_prop(ar, "policy.dmarc",
-		    span_of(dmarc_policy_name(dmarc->disposition)));
-}
-
-static void
-add_authentication_results(
-    const struct fields_request *request, struct fields *ret)
-{
-	struct scan *scan = request->scan;
-	struct authres ar;
-
-	authres_begin(&ar, request->arena, request->settings->authserv_id);
-	add_spf(&ar, scan->envelope, scan);
-	add_dkim(&ar, scan);
-	add_dmarc(&ar, scan, request->verdict);
-	add_field(request, ret, "Authentication-Results", authres_end(&ar));
-}
-
 static void
 add_own(const struct fields_request *request, struct fields *ret)
 {
@@ -326,12 +162,12 @@ add_own(const struct fields_request *request, struct fields *ret)
 					    : (uint64_t)v->score_milli;
 
 	if (*request->ref)
-		add_field(request, ret, "X-Assay-Ref", span_of(request->ref));
+		fields_add(request, ret, "X-Assay-Ref", span_of(request->ref));
 	/* Not on mail that leaves: it is nobody else's business. */
 	if (v->policy->mode != MODE_OBSERVE ||
 	    request->scan->direction == DIRECTION_OUT)
 		return;
-	add_field(request, ret, "X-Assay-Would",
+	fields_add(request, ret, "X-Assay-Would",
 	    arena_printf(request->arena, "%s; score=%s%llu.%03llu; by=%s",
 		action_name(v->would), v->score_milli < 0 ? "-" : "",
 		(unsigned long long)(score / 1000),
@@ -427,8 +263,8 @@ fields_make(const struct fields_request *request, struct fields *ret)
 		return true;
 	make_removals(request, mode, ret);
 	if (full) {
-		add_authentication_results(request, ret);
-		add_spam_fields(request, ret);
+		fields_add_authres(request, ret);
+		fields_add_spam(request, ret);
 	}
 	add_own(request, ret);
 	if (full && request->verdict->tag_headers &&

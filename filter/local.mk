@@ -8,6 +8,9 @@ filter_libfilter_a_SOURCES = \
 	filter/examine.c filter/examine.h \
 	filter/feedback.c filter/feedback.h \
 	filter/fields.c filter/fields.h \
+	filter/fields_authres.c \
+	filter/fields_internal.h \
+	filter/fields_spam.c \
 	filter/journal.c filter/journal.h \
 	filter/mta.h \
 	filter/policy.c filter/policy.h \

@@ -1,0 +1,97 @@
+#include "filter/fields_internal.h"
+#include "filter/mail/authres.h"
+
+/*
+ * Our Authentication-Results (RFC 8601): facts of the scan to results and
+ * properties, in the order spf, dkim, dmarc. How text gets there safely is
+ * filter/mail/authres.c's business; which of the facts apply, the scan's.
+ */
+
+#define SIGNATURES_MAX 20 /* written to Authentication-Results */
+#define SIGNATURE_SHOWN 8 /* RFC 6008: enough of b= to tell them apart */
+
+static void
+add_spf(struct authres *ar, const struct envelope *envelope, struct scan *scan)
+{
+	const struct spf_facts *spf = scan_spf(scan);
+
+	if (spf->state == FACT_OFF || spf->state == FACT_BROKEN)
+		return;
+	authres_result(
+	    ar, "spf", spf_result_name(spf->mail.result), spf->mail.problem);
+	if (spf->of_helo)
+		authres_prop(ar, "smtp.helo",
+		    spf->mail.domain.len ? spf->mail.domain : envelope->helo);
+	else if (span_is_ascii(envelope->mail_from))
+		authres_prop(ar, "smtp.mailfrom", envelope->mail_from);
+	else
+		authres_prop(ar, "smtp.mailfrom", spf->mail.domain);
+}
+
+static bool
+default_identity(const struct dkim_signature *s)
+{
+	return s->identity.len == 0 ||
+	       (s->identity.p[0] == '@' &&
+		   span_caseeq(span_skip(s->identity, 1), s->domain));
+}
+
+static void
+add_signature(struct authres *ar, const struct dkim_signature *s)
+{
+	authres_result(ar, "dkim", dkim_result_name(s->result), s->problem);
+	authres_prop(ar, "header.d", s->domain);
+	if (!default_identity(s))
+		authres_prop(ar, "header.i", s->identity);
+	authres_prop(ar, "header.s", s->selector);
+	authres_prop(ar, "header.a", s->algorithm);
+	authres_prop(ar, "header.b", span_head(s->b, SIGNATURE_SHOWN));
+}
+
+static void
+add_dkim(struct authres *ar, struct scan *scan)
+{
+	const struct scan_dkim_facts *facts = scan_dkim(scan);
+	const struct dkim_facts *dkim = facts->dkim;
+
+	if (facts->state == FACT_OFF || facts->state == FACT_BROKEN || !dkim)
+		return;
+	if (dkim->n == 0)
+		authres_result(ar, "dkim", "none", SPAN_NONE);
+	for (size_t i = 0; i < dkim->n && i < SIGNATURES_MAX; i++)
+		add_signature(ar, &dkim->signatures[i]);
+}
+
+static void
+add_dmarc(struct authres *ar, struct scan *scan, const struct verdict *verdict)
+{
+	const struct scan_dmarc_facts *facts = scan_dmarc(scan);
+	const struct dmarc_facts *dmarc = &facts->dmarc;
+	struct span comment = dmarc->problem;
+
+	if (facts->state == FACT_OFF || facts->state == FACT_BROKEN)
+		return;
+	if (verdict->dmarc_reason)
+		comment = span_of(verdict->dmarc_reason);
+	else if (dmarc->record_domain.p)
+		comment = arena_printf(
+		    ar->out.arena, "p=%s", dmarc_policy_name(dmarc->published));
+	authres_result(ar, "dmarc", dmarc_result_name(dmarc->result), comment);
+	authres_prop(ar, "header.from", dmarc->from_domain);
+	if (dmarc->disposition != DMARC_POLICY_UNKNOWN)
+		authres_prop(ar, "policy.dmarc",
+		    span_of(dmarc_policy_name(dmarc->disposition)));
+}
+
+void
+fields_add_authres(const struct fields_request *request, struct fields *ret)
+{
+	struct scan *scan = request->scan;
+	struct authres ar;
+
+	authres_begin(&ar, request->arena, request->settings->authserv_id);
+	add_spf(&ar, scan->envelope, scan);
+	add_dkim(&ar, scan);
+	add_dmarc(&ar, scan, request->verdict);
+	fields_add(request, ret, "Authentication-Results", authres_end(&ar));
+}

@@ -1,0 +1,18 @@
+#ifndef FILTER_FIELDS_INTERNAL_H
+#define FILTER_FIELDS_INTERNAL_H
+
+#include "filter/fields.h"
+
+/* Among fields.c and fields_*.c alone. */
+
+/* A field below those added so far. */
+void fields_add(const struct fields_request *request, struct fields *ret,
+    const char *name, struct span value);
+
+/* Authentication-Results, and what stands beside it (fields_authres.c). */
+void fields_add_authres(
+    const struct fields_request *request, struct fields *ret);
+/* X-Spam-Flag, -Score, -Level, -Status (fields_spam.c). */
+void fields_add_spam(const struct fields_request *request, struct fields *ret);
+
+#endif
