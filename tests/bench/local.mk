@@ -16,13 +16,15 @@ tests_bench_bench_store_LDADD = $(LIBS_STORE)
 
 EXTRA_PROGRAMS += tests/bench/null
 tests_bench_null_LDADD = $(MILTER_LIBS)
-EXTRA_DIST += tests/bench/run
+EXTRA_DIST += tests/bench/auth tests/bench/run
 
-# assayd against a filter that does nothing, in one run; then what a record of
-# the verdict log costs.
+# assayd against a filter that does nothing, and its authentication against the
+# filters that it replaces, each in one run; then what a record of the verdict log
+# and the store cost.
 .PHONY: bench
 bench: assayd tests/bench/null tests/bench/bench_record \
 		tests/bench/bench_store
 	$(srcdir)/tests/bench/run $(abs_builddir)
+	$(srcdir)/tests/bench/auth $(abs_builddir)
 	tests/bench/bench_record
 	tests/bench/bench_store
