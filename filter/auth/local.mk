@@ -20,6 +20,10 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/dmarc_walk.c \
 	filter/auth/headerhash.c \
 	filter/auth/headerhash.h \
+	filter/auth/sign_key.c \
+	filter/auth/sign_key.h \
+	filter/auth/signature.c \
+	filter/auth/signature.h \
 	filter/auth/macro.c \
 	filter/auth/macro.h \
 	filter/auth/spf.c \

@@ -9,20 +9,23 @@
  * A private key for signatures and seals (RFC 6376, 8301, 8463): parsed once,
  * used by all threads at once.
  */
+#define SIGN_KEY_BITS_MIN 1024 /* RFC 8301 section 3.2 */
+#define SIGN_KEY_BITS_MAX 8192
+
 enum sign_algorithm { SIGN_RSA_SHA256, SIGN_ED25519_SHA256 };
 const char *sign_algorithm_name(enum sign_algorithm algorithm); /* a= */
 
 struct sign_key;
 
 /*
- * Reads a key in PEM (PKCS#1 or PKCS#8) from a file. ERR_ACCESS: unreadable,
- * or others than the owner, root and the group may read it or write it;
- * ERR_NOTFOUND; ERR_INVALID: no key, a kind that DKIM does not know, RSA below
- * 1024 or above 8192 bits.
+ * Reads a key in PEM (PKCS#1 or PKCS#8), or in base64 of its DER, from a file.
+ * ERR_ACCESS: file_open_private() refuses it; ERR_NOTFOUND; ERR_IO; ERR_LIMIT;
+ * ERR_INVALID: no key, an encrypted one, a kind that DKIM does not know, RSA
+ * below 1024 or above 8192 bits.
  */
 int sign_key_load(
     const char *path, struct sign_key **ret, struct err *err) MUST_USE;
-/* The same from the text of such a file, whatever its mode was. */
+/* The same from the text of such a file. */
 int sign_key_parse(
     struct span pem, struct sign_key **ret, struct err *err) MUST_USE;
 /* A new one. `bits` of RSA alone: 1024 to 8192. */

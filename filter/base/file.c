@@ -72,8 +72,28 @@ check_trust(const char *path, const struct stat *st, struct err *err)
 	return 0;
 }
 
-int
-file_open_trusted(const char *path, int *ret_fd, struct err *err)
+static int
+check_private(const char *path, const struct stat *st, struct err *err)
+{
+	int rc = check_trust(path, st, err);
+	bool group = (st->st_mode & S_IRGRP) && st->st_gid != getegid() &&
+		     !is_our_group(st->st_gid);
+
+	if (rc || !S_ISREG(st->st_mode))
+		return rc;
+	if ((st->st_mode & S_IROTH) || group)
+		return err_set(err, ERR_ACCESS,
+		    "%s: others can read it (mode %04o, group %u); try chmod"
+		    " 0600, or 0640 and chgrp %s",
+		    path, (unsigned)(st->st_mode & 07777), (unsigned)st->st_gid,
+		    ASSAY_USER);
+	return 0;
+}
+
+typedef int check_fn(const char *path, const struct stat *st, struct err *err);
+
+static int
+open_checked(const char *path, check_fn *check, int *ret_fd, struct err *err)
 {
 	struct stat st;
 	/* O_NONBLOCK: a FIFO of that name must not hold us. */
@@ -87,13 +107,25 @@ file_open_trusted(const char *path, int *ret_fd, struct err *err)
 		return code;
 	}
 	int rc = fstat(fd, &st) ? err_set_errno(err, errno, "%s", path)
-				: check_trust(path, &st, err);
+				: check(path, &st, err);
 	if (rc) {
 		close(fd);
 		return rc;
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+int
+file_open_trusted(const char *path, int *ret_fd, struct err *err)
+{
+	return open_checked(path, check_trust, ret_fd, err);
+}
+
+int
+file_open_private(const char *path, int *ret_fd, struct err *err)
+{
+	return open_checked(path, check_private, ret_fd, err);
 }
 
 int

@@ -14,6 +14,9 @@
 
 /* ERR_ACCESS: not trusted; ERR_NOTFOUND; ERR_IO. The caller closes. */
 int file_open_trusted(const char *path, int *ret_fd, struct err *err) MUST_USE;
+/* The same for a secret: not readable by others either, and by its group only
+ * when that is root's, ASSAY_USER's or the calling user's. */
+int file_open_private(const char *path, int *ret_fd, struct err *err) MUST_USE;
 
 bool file_is_folder(const char *path);
 
