@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+"""Authentication behind a real Postfix: mail of lists and forwarders, and
+their forgeries. (The tables of cases are in tests/conformance.)
+
+One Postfix serves all cases. A case that needs settings of its own takes one
+of the listeners in LISTENERS and starts an assayd there by Bench.daemon().
+Every case uses recipients of its own.
+
+Usage: [builddir=DIR] test_auth.py [PART-OF-A-CLAIM...]"""
+
+import os
+import re
+import signal
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import fixture  # noqa: E402
+from fixture import (  # noqa: E402
+    Assayd, Journal, Postfix, Scratch, Tap, check, crlf, equal)
+
+DEMO = os.path.join(fixture.SOURCE, "conf", "demo")
+# Listeners of Postfix that have no assayd until a case starts one.
+LISTENERS = (
+    "signing",
+    "sealing",
+    "rescuing",
+)
+
+CONF = """
+auth { dmarc = reject }
+rules { path = { "%(rules)s" } }
+milter { forwarders = { 198.51.100.25 } }
+policy default { mode = enforce }
+"""
+# Nothing but what authentication scores.
+RULES = "describe T_UNUSED no rule at all\n"
+
+# mailer.example has a list server at 203.0.113.9.
+ZONE = """
+forwarder.example TXT "v=spf1 ip4:198.51.100.25 -all"
+"""
+
+
+class Bench:
+    def __init__(self, scratch):
+        self.scratch = scratch
+        with open(os.path.join(DEMO, "zone")) as f:
+            self.zone_text = f.read() + ZONE
+        self.zone = scratch.write("zone", self.zone_text)
+        self.conf = CONF % {"rules": scratch.write("none.cf", RULES)}
+        self.assayd = Assayd(scratch, "main", self.conf, self.zone)
+        self.ports = {name: fixture.free_port() for name in LISTENERS}
+        self.mta = Postfix(
+            scratch, "mta", self.assayd.address,
+            listeners={name: ("127.0.0.1", port)
+                       for name, port in self.ports.items()})
+
+    def daemon(self, name, conf, zone=None, **how):
+        """assayd behind the listener of that name; `zone` is what it knows
+        beside everybody's."""
+        path = self.zone
+        if zone:
+            path = self.scratch.write(name + ".zone", self.zone_text + zone)
+        return Assayd(self.scratch, name, conf, path, port=self.ports[name],
+                      **how)
+
+
+CASES = []
+TAP = Tap()
+
+
+def case(claim):
+    def keep(function):
+        CASES.append((claim, function))
+        return function
+    return keep
+
+
+def demo(name):
+    with open(os.path.join(DEMO, name), "rb") as f:
+        return crlf(f.read())
+
+
+def result_of(message, method):
+    """The result of a method in our Authentication-Results, and what follows
+    it there."""
+    text = message.all("Authentication-Results")[0]
+    check(text.startswith(fixture.AUTHSERV + ";"), "authserv-id:", text)
+    found = re.search(r";\s*%s=(\w+)([^;]*)" % method, text)
+    check(found, method, "is not in", text)
+    return found.group(1), found.group(2)
+
+
+# --- DMARC: lists, forwarders, forgeries ----------------------------------------
+
+def list_copy(message):
+    """What a mailing list makes of it: marks, a footer, its own fields."""
+    head, body = message.split(b"\r\n\r\n", 1)
+    head = head.replace(b"Subject: ", b"Subject: [list] ", 1)
+    return (head + b"\r\nList-Id: A list <list.mailer.example>"
+            b"\r\nList-Post: <mailto:list@mailer.example>\r\n\r\n" + body +
+            b"-- \r\nlist mailing list, list@mailer.example\r\n")
+
+
+@case("the sender's own mail passes under p=reject")
+def _(b):
+    with b.mta.client(ip="192.0.2.10", helo="mail.bank.example") as c:
+        reply = c.message("service@bank.example", "own", demo("genuine.eml"))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("own")
+    equal(result_of(message, "dmarc")[0], "pass")
+    equal(message.all("X-Spam-Flag"), [], "X-Spam-Flag")
+
+
+@case("a list's copy of it, signature broken, is tagged and delivered")
+def _(b):
+    with b.mta.client(ip="203.0.113.9", helo="mailer.example") as c:
+        reply = c.message("list-bounces@mailer.example", "list",
+                          list_copy(demo("genuine.eml")))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("list")
+    equal(message.one("X-Spam-Flag"), "YES")
+    equal(result_of(message, "dkim")[0], "fail")
+    result, rest = result_of(message, "dmarc")
+    equal(result, "fail")
+    check("mailing_list" in rest, "the reason is not in", rest)
+    journal = b.assayd.journal(reply.queue_id)
+    equal((journal["action"], journal["by"], journal["dmarc"]),
+          ("tag", "dmarc", "fail/reject(mailing_list)"), "log")
+
+
+@case("the same copy without a list's fields is refused with 550 5.7.26")
+def _(b):
+    text = re.sub(rb"List-[^\n]*\n", b"", list_copy(demo("genuine.eml")))
+    with b.mta.client(ip="203.0.113.9", helo="mailer.example") as c:
+        reply = c.message("list-bounces@mailer.example", "unlisted", text)
+    equal((reply.code, reply.status), (550, "5.7.26"), "reply")
+    equal(b.mta.delivered_to("unlisted"), [])
+
+
+@case("the direct forgery of the sender is refused with 550 5.7.26")
+def _(b):
+    with b.mta.client(ip="203.0.113.9", helo="mailer.example") as c:
+        reply = c.message("bounce@mailer.example", "forged",
+                          demo("forged.eml"))
+    equal((reply.code, reply.status), (550, "5.7.26"), "reply")
+    check("bank.example" in reply.text, "the domain is not in", reply)
+    line, = b.assayd.log.wait("ref=%s," % reply.ref)
+    equal((Journal(line)["by"], Journal(line)["dmarc"]),
+          ("dmarc", "fail/reject"), "log")
+    equal(b.mta.delivered_to("forged"), [])
+
+
+@case("nothing was bounced or sent twice")
+def _(b):
+    b.mta.wait_empty()
+    equal(b.mta.complaints(), [])
+
+
+def main():
+    why = fixture.missing()
+    chosen = [(claim, function) for claim, function in CASES
+              if not sys.argv[1:] or any(w in claim for w in sys.argv[1:])]
+    if why:
+        for claim, _ in chosen:
+            TAP.skip(claim, why)
+        return TAP.done()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with Scratch("auth") as scratch:
+        bench = Bench(scratch)
+        for claim, function in chosen:
+            TAP.run(claim, function, bench)
+        bench.mta.stop()
+        fixture.stopped_clean(TAP, bench.assayd)
+    return TAP.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
