@@ -1,6 +1,6 @@
 noinst_LIBRARIES += filter/auth/libauth.a
 filter_auth_libauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) \
-	$(CRYPTO_CFLAGS)
+	$(CRYPTO_CFLAGS) $(EXPAT_CFLAGS) $(ARCHIVE_CFLAGS)
 filter_auth_libauth_a_SOURCES = \
 	filter/auth/bodyhash.c \
 	filter/auth/bodyhash.h \
@@ -26,6 +26,9 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/signature.h \
 	filter/auth/macro.c \
 	filter/auth/macro.h \
+	filter/auth/report.h \
+	filter/auth/report_read.c \
+	filter/auth/report_unpack.c \
 	filter/auth/spf.c \
 	filter/auth/spf.h \
 	filter/auth/spf_eval.c \

@@ -6,5 +6,6 @@
  */
 
 const struct ctl_command ctl_report_commands[] = {
+    {"read", NULL, NULL, NULL, NULL, &ctl_report_read_command},
     {0},
 };

@@ -20,6 +20,9 @@ filter_ctl_libctl_a_SOURCES = \
 	filter/ctl/postconf.c \
 	filter/ctl/postconf.h \
 	filter/ctl/postconf_expand.c \
+	filter/ctl/report_json.c \
+	filter/ctl/report_table.c \
+	filter/ctl/report_table.h \
 	filter/ctl/sendmailcf.c \
 	filter/ctl/sendmailcf.h \
 	filter/ctl/when.c \
@@ -57,6 +60,7 @@ assay_SOURCES = \
 	filter/ctl/job.h \
 	filter/ctl/learn_eval.c \
 	filter/ctl/learn_eval.h \
+	filter/ctl/report_read.c \
 	filter/ctl/source.c \
 	filter/ctl/source.h \
 	filter/ctl/verdicts.c \

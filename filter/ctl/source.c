@@ -97,14 +97,14 @@ add_text(struct source_list *list, const char *name, struct span text,
 }
 
 static int
-read_path(
-    const char *path, struct arena *arena, struct span *ret, struct err *err)
+read_path(const char *path, size_t max, struct arena *arena, struct span *ret,
+    struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_set_errno(err, errno, "%s", path);
-	int rc = file_read_fd(fd, SOURCE_SIZE_MAX, arena, ret, err);
+	int rc = file_read_fd(fd, max, arena, ret, err);
 	if (rc)
 		err_prefix(err, "%s: ", path);
 	close(fd);
@@ -128,28 +128,39 @@ begins_like_mbox(const char *path)
 int
 source_add(struct source_list *list, const char *path, struct err *err)
 {
+	size_t max = list->size_max ? list->size_max : SOURCE_SIZE_MAX;
 	struct span text;
 	int rc;
 
 	if (strcmp(path, "-") == 0) {
-		rc = file_read_fd(
-		    STDIN_FILENO, SOURCE_SIZE_MAX, list->arena, &text, err);
-		return rc ? rc : add_text(list, "-", text, err);
+		rc = file_read_fd(STDIN_FILENO, max, list->arena, &text, err);
+		return rc ? err_prefix(err, "standard input: ")
+			  : add_text(list, "-", text, err);
 	}
 	if (file_is_folder(path))
 		return add_folder(list, path, true, err);
 	if (!begins_like_mbox(path))
 		return add_item(list, path, path, SPAN_NONE, err);
-	rc = read_path(path, list->arena, &text, err);
+	rc = read_path(path, max, list->arena, &text, err);
 	return rc ? rc : add_text(list, path, text, err);
+}
+
+int
+source_read_max(const struct source_item *item, size_t max, struct arena *arena,
+    struct span *ret, struct err *err)
+{
+	if (item->path)
+		return read_path(item->path, max, arena, ret, err);
+	if (item->text.len > max)
+		return err_set(err, ERR_LIMIT, "%s: larger than %zu bytes",
+		    item->name, max);
+	*ret = item->text;
+	return 0;
 }
 
 int
 source_read(const struct source_item *item, struct arena *arena,
     struct span *ret, struct err *err)
 {
-	if (item->path)
-		return read_path(item->path, arena, ret, err);
-	*ret = item->text;
-	return 0;
+	return source_read_max(item, SOURCE_SIZE_MAX, arena, ret, err);
 }

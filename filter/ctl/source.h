@@ -18,6 +18,7 @@ struct source_item {
 
 struct source_list {
 	struct arena *arena;
+	size_t size_max; /* of an mbox, of standard input; 0: SOURCE_SIZE_MAX */
 	struct source_items VEC(struct source_item) items;
 };
 
@@ -34,5 +35,8 @@ int source_add(
 /* The bytes of an item, in `arena`. */
 int source_read(const struct source_item *item, struct arena *arena,
     struct span *ret, struct err *err) MUST_USE;
+/* The same, ERR_LIMIT when it has more than `max` bytes. */
+int source_read_max(const struct source_item *item, size_t max,
+    struct arena *arena, struct span *ret, struct err *err) MUST_USE;
 
 #endif
