@@ -42,11 +42,17 @@ struct arc_facts {
 	/* The lowest instance whose AMS still verifies (section 5.2 step 5);
 	 * 0: all of them do, or not a pass. */
 	unsigned oldest_pass;
+	/* A field that may stand only once and that the newest AMS covers less
+	 * often than it stands there: the chain says nothing of what people
+	 * see (RFC 6376 section 8.15). p == NULL: none. */
+	struct span multiplied;
 };
 
 #define ARC_SETS_MAX 50       /* RFC 8617 section 4.2.1 */
-#define ARC_FIELD_MAX 65536   /* bytes of one field */
-#define ARC_KEY_BITS_MIN 1024 /* RFC 8301 */
+#define ARC_RESULTS_MAX 65536 /* bytes of an ARC-Authentication-Results */
+/* Of the other two fields, of keys and names the limits of DKIM hold. */
+/* Bytes of fields that older AMS may have hashed for oldest_pass. */
+#define ARC_OLDER_BYTES ((size_t)1 << 20)
 
 /*
  * Validation of a chain (RFC 8617 section 5.2). arc_begin() after the last

@@ -231,12 +231,13 @@ times_signed(const struct dkim_tags *tags, const char *name)
 }
 
 /* RFC 6376 section 8.15: a second From above or below the signed one. */
-static struct span
-find_multiplied(const struct dkim *dkim, const struct dkim_tags *tags)
+struct span
+dkim_find_multiplied(
+    const struct header_list *headers, const struct dkim_tags *tags)
 {
 	for (size_t i = 0; i < sizeof singletons / sizeof *singletons; i++) {
 		struct span name = span_of(singletons[i]);
-		size_t there = header_count(dkim->headers, name);
+		size_t there = header_count(headers, name);
 		if (there < 2)
 			continue;
 		size_t covered = times_signed(tags, singletons[i]);
@@ -274,7 +275,8 @@ judge_signature(
 		decide(e, DKIM_POLICY, "l= leaves text of the body unsigned");
 	} else {
 		decide(e, DKIM_PASS, NULL);
-		e->out->multiplied = find_multiplied(dkim, &e->tags);
+		e->out->multiplied =
+		    dkim_find_multiplied(dkim->headers, &e->tags);
 	}
 }
 

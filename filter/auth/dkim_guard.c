@@ -390,25 +390,48 @@ list_problem(int rc)
 	}
 }
 
+/* Body hash after algorithm, selector and identity after domain. */
+static read_fn *const signature_readers[] = {read_version, read_domain,
+    read_selector, read_algorithm, read_signature, read_body_hash, read_names,
+    read_canons, read_identity, read_query, read_limit, read_times, NULL};
+static read_fn *const ams_readers[] = {read_domain, read_selector,
+    read_algorithm, read_signature, read_body_hash, read_names, read_canons,
+    read_query, read_limit, read_times, NULL};
+static read_fn *const seal_readers[] = {read_domain, read_selector,
+    read_algorithm, read_signature, read_times, NULL};
+
+const char *
+dkim_guard_form(enum dkim_form form, struct dkim_tags *ret, struct span raw,
+    int64_t now, struct arena *arena, struct tag_list *ret_list)
+{
+	static read_fn *const *const readers[] = {
+	    [DKIM_FORM_SIGNATURE] = signature_readers,
+	    [DKIM_FORM_AMS] = ams_readers,
+	    [DKIM_FORM_SEAL] = seal_readers,
+	};
+
+	*ret = (struct dkim_tags){
+	    .time = -1, .expires = -1, .limit = BODYHASH_NO_LIMIT};
+	*ret_list = (struct tag_list){0};
+	if (raw.len > DKIM_FIELD_MAX)
+		return "the field is too long";
+	const char *problem = list_problem(taglist_parse(ret_list, raw, arena));
+	for (read_fn *const *read = readers[form]; !problem && *read; read++)
+		problem = (*read)(ret, ret_list, arena);
+	/* Without an identity it is the domain's own. */
+	if (form != DKIM_FORM_SIGNATURE)
+		ret->identity_domain = ret->domain;
+	if (!problem && arena_failed(arena))
+		problem = "out of memory";
+	return problem ? problem : check_times(ret, now);
+}
+
 const char *
 dkim_guard(
     struct dkim_tags *ret, struct span raw, int64_t now, struct arena *arena)
 {
-	/* Body hash after algorithm, selector and identity after domain. */
-	static read_fn *const readers[] = {read_version, read_domain,
-	    read_selector, read_algorithm, read_signature, read_body_hash,
-	    read_names, read_canons, read_identity, read_query, read_limit,
-	    read_times};
 	struct tag_list list;
 
-	*ret = (struct dkim_tags){.time = -1, .expires = -1};
-	if (raw.len > DKIM_FIELD_MAX)
-		return "the field is too long";
-	const char *problem = list_problem(taglist_parse(&list, raw, arena));
-	for (size_t i = 0; !problem && i < sizeof readers / sizeof *readers;
-	     i++)
-		problem = readers[i](ret, &list, arena);
-	if (!problem && arena_failed(arena))
-		problem = "out of memory";
-	return problem ? problem : check_times(ret, now);
+	return dkim_guard_form(
+	    DKIM_FORM_SIGNATURE, ret, raw, now, arena, &list);
 }

@@ -47,6 +47,22 @@ struct dkim_tags {
 const char *dkim_guard(
     struct dkim_tags *ret, struct span raw, int64_t now, struct arena *arena);
 
+/*
+ * The same for the fields of ARC, which are signatures of fewer tags (RFC 8617
+ * sections 4.1.2 and 4.1.3). In both i= is a number and no identity, and v= is
+ * not known; a seal has neither h= nor bh=, c= and l=. Other tags are left to
+ * the caller in `ret_list`, which is empty when the field is no list of tags.
+ */
+enum dkim_form { DKIM_FORM_SIGNATURE, DKIM_FORM_AMS, DKIM_FORM_SEAL };
+const char *dkim_guard_form(enum dkim_form form, struct dkim_tags *ret,
+    struct span raw, int64_t now, struct arena *arena,
+    struct tag_list *ret_list);
+
+/* A field that may stand only once, is signed, and stands there more often than
+ * it is signed (RFC 6376 section 8.15). p == NULL: none. */
+struct span dkim_find_multiplied(
+    const struct header_list *headers, const struct dkim_tags *tags);
+
 /* --- dkim_key.c: a key record, parsed once for each DNS answer --------------- */
 
 #define DKIM_KEYS_MAX 4           /* records of one name that are looked at */

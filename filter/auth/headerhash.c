@@ -194,20 +194,34 @@ out_field(struct out *out, const struct header *h, struct span left,
 	out_relaxed(out, &state, right);
 }
 
-static bool
-digest_all(struct out *out, const struct header_choice *choice,
-    const struct header *signature, struct span cut, enum bodyhash_canon canon)
+/* A field with its line end. */
+static void
+out_line(struct out *out, const struct header *h, enum bodyhash_canon canon)
 {
-	for (size_t i = 0; i < choice->fields.n; i++) {
-		out_field(out, choice->fields.v[i], choice->fields.v[i]->raw,
-		    SPAN(""), canon);
-		out_span(out, SPAN("\r\n"));
-	}
+	out_field(out, h, h->raw, SPAN(""), canon);
+	out_span(out, SPAN("\r\n"));
+}
+
+/* The signature's own field, without the bytes of `cut`; then all is out. */
+static bool
+out_signature(struct out *out, const struct header *signature, struct span cut,
+    enum bodyhash_canon canon)
+{
 	size_t at = (size_t)(cut.p - signature->raw.p);
+
 	out_field(out, signature, span_head(signature->raw, at),
 	    span_skip(signature->raw, at + cut.len), canon);
 	out_flush(out);
 	return !out->failed;
+}
+
+static bool
+digest_all(struct out *out, const struct header_choice *choice,
+    const struct header *signature, struct span cut, enum bodyhash_canon canon)
+{
+	for (size_t i = 0; i < choice->fields.n; i++)
+		out_line(out, choice->fields.v[i], canon);
+	return out_signature(out, signature, cut, canon);
 }
 
 int
@@ -220,6 +234,52 @@ header_hash(const struct header_choice *choice, const struct header *signature,
 	unsigned len = 0;
 	bool done = out.ctx && EVP_DigestInit_ex(out.ctx, md, NULL) &&
 		    digest_all(&out, choice, signature, cut, canon) &&
+		    EVP_DigestFinal_ex(out.ctx, ret->digest, &len);
+
+	EVP_MD_CTX_free(out.ctx);
+	ret->len = len;
+	return done ? 0 : ERR_NOMEM;
+}
+
+/* --- one hash for many signatures ------------------------------------------------ */
+
+void
+header_chain_open(struct header_chain *chain)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	chain->ctx = ctx;
+	chain->failed = !ctx || !EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+}
+
+void
+header_chain_close(struct header_chain *chain)
+{
+	EVP_MD_CTX_free(chain->ctx);
+	chain->ctx = NULL;
+}
+
+void
+header_chain_add(struct header_chain *chain, const struct header *field)
+{
+	struct out out = {.ctx = chain->ctx};
+
+	if (chain->failed)
+		return;
+	out_line(&out, field, BODYHASH_RELAXED);
+	out_flush(&out);
+	chain->failed = out.failed;
+}
+
+int
+header_chain_hash(struct header_chain *chain, const struct header *signature,
+    struct span cut, struct header_hash *ret)
+{
+	struct out out = {.ctx = EVP_MD_CTX_new()};
+	unsigned len = 0;
+	bool done = !chain->failed && out.ctx &&
+		    EVP_MD_CTX_copy_ex(out.ctx, chain->ctx) &&
+		    out_signature(&out, signature, cut, BODYHASH_RELAXED) &&
 		    EVP_DigestFinal_ex(out.ctx, ret->digest, &len);
 
 	EVP_MD_CTX_free(out.ctx);

@@ -48,4 +48,23 @@ int header_hash(const struct header_choice *choice,
     const struct header *signature, struct span cut, enum bodyhash_canon canon,
     enum bodyhash_digest digest, struct header_hash *ret) MUST_USE;
 
+/*
+ * A hash of fields that signatures cover one after the other, each with all
+ * that stands before it (the seals of RFC 8617 section 5.1.1): SHA-256, relaxed.
+ * Adding a field costs its length, however many signatures follow. Failures
+ * stick and show in header_chain_hash().
+ */
+struct header_chain {
+	void *ctx;
+	bool failed;
+};
+void header_chain_open(struct header_chain *chain);
+void header_chain_close(struct header_chain *chain);
+void header_chain_add(struct header_chain *chain, const struct header *field);
+/* Of the fields added and of the signature's own, as header_hash() has it;
+ * what was added stays. ERR_NOMEM: or the digest could not be made. */
+int header_chain_hash(struct header_chain *chain,
+    const struct header *signature, struct span cut,
+    struct header_hash *ret) MUST_USE;
+
 #endif

@@ -2,6 +2,10 @@ noinst_LIBRARIES += filter/auth/libauth.a
 filter_auth_libauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(EXPAT_CFLAGS) $(ARCHIVE_CFLAGS)
 filter_auth_libauth_a_SOURCES = \
+	filter/auth/arc.c \
+	filter/auth/arc.h \
+	filter/auth/arc_internal.h \
+	filter/auth/arc_read.c \
 	filter/auth/bodyhash.c \
 	filter/auth/bodyhash.h \
 	filter/auth/bodyscan.c \

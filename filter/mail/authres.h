@@ -16,6 +16,24 @@
  */
 bool authres_id(struct span value, struct arena *arena, struct span *ret_id);
 
+/* Skips blanks and comments (CFWS); false when a comment is never closed. */
+bool authres_skip_cfws(struct span *s);
+
+/*
+ * A field's value in its parts (authres_part.c): the id as authres_id() gives
+ * it, and the text of the results behind the first ';', unfolded. False when
+ * there is no readable id.
+ */
+bool authres_split(struct span value, struct arena *arena, struct span *ret_id,
+    struct span *ret_results);
+/*
+ * The next result of such a text, trimmed: up to a ';' outside of comments and
+ * quoted strings. Empty ones and "none" are passed over. False at the end.
+ */
+bool authres_next(struct span *rest, struct span *ret);
+/* True when a result is of that method, in any case; its word in ret_word. */
+bool authres_of(struct span result, const char *method, struct span *ret_word);
+
 /*
  * True when a field must be removed because it could be taken for one with
  * our id by any program: comments, quoting, case, folding, trailing dot,

@@ -29,9 +29,8 @@ normal_id(struct span id, struct arena *arena)
 	return ret;
 }
 
-/* Skips blanks and comments; false when a comment is never closed. */
-static bool
-skip_cfws(struct span *s)
+bool
+authres_skip_cfws(struct span *s)
 {
 	unsigned depth = 0;
 	size_t i = 0;
@@ -95,7 +94,7 @@ static bool
 take_id(struct span s, struct arena *arena, struct span *ret, bool *ret_strict)
 {
 	*ret_strict = false;
-	if (!skip_cfws(&s))
+	if (!authres_skip_cfws(&s))
 		return false;
 	if (s.len && s.p[0] == '"') {
 		if (!take_quoted(&s, arena, ret))
@@ -105,11 +104,11 @@ take_id(struct span s, struct arena *arena, struct span *ret, bool *ret_strict)
 	}
 	if (ret->len == 0)
 		return false;
-	if (!skip_cfws(&s))
+	if (!authres_skip_cfws(&s))
 		return true;
 	while (s.len && ascii_is_digit(s.p[0]))
 		s = span_skip(s, 1);
-	*ret_strict = skip_cfws(&s) && (s.len == 0 || s.p[0] == ';');
+	*ret_strict = authres_skip_cfws(&s) && (s.len == 0 || s.p[0] == ';');
 	return true;
 }
 

@@ -11,6 +11,7 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/addr_token.h \
 	filter/mail/authres.c \
 	filter/mail/authres.h \
+	filter/mail/authres_part.c \
 	filter/mail/authres_read.c \
 	filter/mail/ctype.c \
 	filter/mail/ctype.h \

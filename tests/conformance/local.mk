@@ -1,4 +1,10 @@
 # Suites of others, where they are beside the tree: skipped by name else.
+check_PROGRAMS += tests/conformance/arc_driver
+tests_conformance_arc_driver_SOURCES = \
+	tests/conformance/arc_driver.c \
+	tests/conformance/driver.c tests/conformance/driver.h
+tests_conformance_arc_driver_LDADD = $(LIBS_AUTH)
+
 check_PROGRAMS += tests/conformance/dkim_driver
 tests_conformance_dkim_driver_SOURCES = \
 	tests/conformance/dkim_driver.c \
@@ -18,6 +24,7 @@ tests_conformance_spf_driver_SOURCES = \
 tests_conformance_spf_driver_LDADD = $(LIBS_AUTH)
 
 CONFORMANCE = \
+	tests/conformance/run_arc.py \
 	tests/conformance/run_dkim.py \
 	tests/conformance/run_dmarc.py \
 	tests/conformance/run_spf.py
