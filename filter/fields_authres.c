@@ -3,7 +3,7 @@
 
 /*
  * Our Authentication-Results (RFC 8601): facts of the scan to results and
- * properties, in the order spf, dkim, dmarc. How text gets there safely is
+ * properties, in the order spf, dkim, dmarc, arc. How text gets there safely is
  * filter/mail/authres.c's business; which of the facts apply, the scan's.
  */
 
@@ -83,6 +83,40 @@ add_dmarc(struct authres *ar, struct scan *scan, const struct verdict *verdict)
 		    span_of(dmarc_policy_name(dmarc->disposition)));
 }
 
+/* "i=2, sealed by lists.example.org (trusted)": the comment of arc=. */
+static struct span
+arc_comment(const struct scan_arc_facts *facts, struct arena *arena)
+{
+	const struct arc_facts *arc = facts->arc;
+
+	if (arc->result != ARC_PASS)
+		return arc->problem;
+	return arena_printf(arena, "i=%u, sealed by %.*s%s", arc->instances,
+	    SPAN_ARG(arc->sets[arc->instances - 1].domain),
+	    facts->trusted.p ? ", trusted" : "");
+}
+
+/* RFC 8617 sections 4.1 and 10.1. A message without a chain says nothing. */
+static void
+add_arc(struct authres *ar, struct scan *scan)
+{
+	const struct scan_arc_facts *facts = scan_arc(scan);
+	const struct arc_facts *arc = facts->arc;
+	char text[IP_TEXT_SIZE];
+
+	if (!arc || arc->result == ARC_NONE)
+		return;
+	authres_result(ar, "arc", arc_result_name(arc->result),
+	    arc_comment(facts, ar->out.arena));
+	if (scan->client.ip.family) {
+		ip_format(&scan->client.ip, text);
+		authres_prop(ar, "smtp.remote-ip", span_of(text));
+	}
+	if (arc->result == ARC_PASS)
+		authres_prop(ar, "header.oldest-pass",
+		    arena_printf(ar->out.arena, "%u", arc->oldest_pass));
+}
+
 void
 fields_add_authres(const struct fields_request *request, struct fields *ret)
 {
@@ -93,5 +127,6 @@ fields_add_authres(const struct fields_request *request, struct fields *ret)
 	add_spf(&ar, scan->envelope, scan);
 	add_dkim(&ar, scan);
 	add_dmarc(&ar, scan, request->verdict);
+	add_arc(&ar, scan);
 	fields_add(request, ret, "Authentication-Results", authres_end(&ar));
 }

@@ -133,8 +133,8 @@ add_authentication(struct buf *out, const struct journal_entry *e, size_t max)
 		if (e->verdict->dmarc_reason)
 			buf_printf(out, "(%s)", e->verdict->dmarc_reason);
 	}
-	/* ARC chains are not judged by this version. */
-	buf_add_str(out, ", arc=-");
+	buf_printf(out, ", arc=%s",
+	    e->arc && e->arc->arc ? arc_result_name(e->arc->arc->result) : "-");
 }
 
 static void

@@ -25,6 +25,7 @@ struct journal_entry {
 	const struct spf_facts *spf;          /* or NULL */
 	const struct scan_dkim_facts *dkim;   /* or NULL */
 	const struct scan_dmarc_facts *dmarc; /* or NULL */
+	const struct scan_arc_facts *arc;     /* or NULL */
 	const char *const *degraded;
 	size_t n_degraded;
 	int64_t ms;

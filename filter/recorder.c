@@ -103,6 +103,13 @@ take_dmarc(const struct journal_entry *e, struct record *r)
 	r->dmarc_reason = span_of(e->verdict->dmarc_reason);
 }
 
+static void
+take_arc(const struct scan_arc_facts *facts, struct record *r)
+{
+	if (facts && facts->arc)
+		r->arc = span_of(arc_result_name(facts->arc->result));
+}
+
 /* --- the rest ------------------------------------------------------------------------ */
 
 static void
@@ -245,6 +252,7 @@ recorder_make(const struct recorder_request *request, struct arena *arena,
 	take_spf(e->spf, arena, &r);
 	take_dkim(e->dkim, arena, &r);
 	take_dmarc(e, &r);
+	take_arc(e->arc, &r);
 	take_degraded(e, arena, &r);
 	take_symbols(e->hits, arena, &r);
 	if (request->reply)

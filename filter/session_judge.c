@@ -149,6 +149,7 @@ note(struct session *s, const struct judgement *j, int64_t ms)
 		entry.spf = scan_spf(s->t.scan);
 		entry.dkim = scan_dkim(s->t.scan);
 		entry.dmarc = scan_dmarc(s->t.scan);
+		entry.arc = scan_arc(s->t.scan);
 		entry.hits = &j->examination.hits;
 	}
 	journal_write(&entry);

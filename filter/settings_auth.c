@@ -96,5 +96,6 @@ settings_fill_auth(struct settings *settings, struct scan_config *scan)
 	fill_list(auth, "local_mailers", &settings->local_mailers,
 	    &settings->n_local_mailers);
 	fill_sign(settings, auth);
+	scan->seal = settings->sign.seal;
 	fill_report(settings, &settings->groups[SETTINGS_REPORT].sections[0]);
 }

@@ -1,8 +1,9 @@
 # The scorers of the product. A new one is its file and its word here.
-SCORERS = spf dkim dmarc dnsbl urlbl bayes reputation headers mime
+SCORERS = spf dkim dmarc arc dnsbl urlbl bayes reputation headers mime
 
 noinst_LIBRARIES += scorers/libscorers.a
 scorers_libscorers_a_SOURCES = \
+	scorers/arc.c \
 	scorers/bayes.c \
 	scorers/dkim.c \
 	scorers/dmarc.c \

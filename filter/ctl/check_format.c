@@ -146,9 +146,8 @@ format_json(struct buf *out, const struct check_report *report, bool verbose)
 	json_t *spf = json_spf(scan_spf(scan));
 	json_t *dkim = json_dkim(scan_dkim(scan));
 	json_t *dmarc = json_dmarc(scan_dmarc(scan));
-	json_t *arc = json_object();
+	json_t *arc = json_arc(scan_arc(scan));
 
-	json_set(arc, "result", json_string("none"));
 	json_set(o, "file", json_text(span_of(report->name)));
 	json_set(o, "ref", json_null());
 	json_set(o, "action", json_string(action_name(v->action)));
@@ -247,6 +246,26 @@ add_dmarc(struct buf *out, const struct scan_dmarc_facts *facts)
 }
 
 static void
+add_arc(struct buf *out, const struct scan_arc_facts *facts)
+{
+	const struct arc_facts *arc = facts->arc;
+
+	if (!arc || arc->result == ARC_NONE)
+		return;
+	buf_printf(out, "  ARC    %s i=%u", arc_result_name(arc->result),
+	    arc->instances);
+	if (arc->result == ARC_PASS) {
+		buf_add_str(out, ", sealed by ");
+		ctl_add_safe(out, arc->sets[arc->instances - 1].domain);
+		buf_add_str(out, facts->trusted.p ? ", trusted" : "");
+	} else {
+		buf_add_str(out, ": ");
+		ctl_add_safe(out, arc->problem);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void
 add_hit(struct buf *out, const struct symbol_hit *h, bool verbose)
 {
 	struct buf points;
@@ -291,6 +310,7 @@ format_text(struct buf *out, const struct check_report *report, bool verbose)
 	add_spf(out, scan_spf(scan));
 	add_dkim(out, scan_dkim(scan)->dkim);
 	add_dmarc(out, scan_dmarc(scan));
+	add_arc(out, scan_arc(scan));
 	for (size_t i = 0; i < scan->degraded.n; i++)
 		buf_printf(out, "  degraded: %s\n", scan->degraded.v[i]);
 	for (size_t i = 0; i < e->hits.n; i++)

@@ -188,6 +188,42 @@ show_dmarc(struct auth *auth)
 	print_dns(auth->scan);
 }
 
+static void
+show_sets(const struct arc_facts *arc)
+{
+	for (unsigned i = arc->sets ? arc->instances : 0; i > 0; i--) {
+		const struct arc_set *set = &arc->sets[i - 1];
+		printf("  set %-8u cv=", i);
+		ctl_print_safe(stdout, set->cv);
+		fputs(", sealed by ", stdout);
+		ctl_print_safe(stdout, set->domain);
+		putchar('\n');
+	}
+}
+
+static void
+show_arc(struct auth *auth)
+{
+	const struct scan_arc_facts *facts = scan_arc(auth->scan);
+	const struct arc_facts *arc = facts->arc;
+
+	if (auth->json) {
+		json_t *o = json_arc(facts);
+		json_set(o, "dns", json_dns(auth->scan->dns));
+		json_print(stdout, o);
+		return;
+	}
+	printf("ARC %s\n", arc ? arc_result_name(arc->result) : "none");
+	if (arc) {
+		show_sets(arc);
+		if (arc->oldest_pass)
+			printf("  unchanged    since i=%u\n", arc->oldest_pass);
+		print_pair("trusted", facts->trusted);
+		print_pair("problem", arc->problem);
+	}
+	print_dns(auth->scan);
+}
+
 static int
 run(struct ctl *ctl, int argc, char **argv, bool needs_message,
     void (*show)(struct auth *auth))
@@ -234,6 +270,12 @@ run_dmarc(struct ctl *ctl, int argc, char **argv)
 	return run(ctl, argc, argv, true, show_dmarc);
 }
 
+static int
+run_arc(struct ctl *ctl, int argc, char **argv)
+{
+	return run(ctl, argc, argv, true, show_arc);
+}
+
 const struct ctl_command ctl_auth_commands[] = {
     {"spf", "[FILE]", "SPF of MAIL FROM, or of HELO for <>", options, run_spf,
 	NULL},
@@ -241,5 +283,6 @@ const struct ctl_command ctl_auth_commands[] = {
 	NULL},
     {"dmarc", "[FILE]", "DMARC of a message, with its SPF and DKIM", options,
 	run_dmarc, NULL},
+    {"arc", "[FILE]", "the ARC chain of a message", options, run_arc, NULL},
     {0},
 };

@@ -126,6 +126,25 @@ json_dmarc(const struct scan_dmarc_facts *dmarc)
 	return o;
 }
 
+json_t *
+json_arc(const struct scan_arc_facts *arc)
+{
+	static const struct arc_facts nothing = {.result = ARC_NONE};
+	json_t *o = need(json_object());
+	const struct arc_facts *a = arc->arc ? arc->arc : &nothing;
+	bool pass = a->result == ARC_PASS;
+
+	json_set(o, "result", word(arc_result_name(a->result)));
+	json_set(o, "instances", json_integer((json_int_t)a->instances));
+	json_set(o, "problem", json_text(a->problem));
+	json_set(o, "oldest_pass",
+	    pass ? json_integer((json_int_t)a->oldest_pass) : json_null());
+	json_set(o, "sealer",
+	    pass ? json_text(a->sets[a->instances - 1].domain) : json_null());
+	json_set(o, "trusted", json_boolean(arc->trusted.p != NULL));
+	return o;
+}
+
 /* One record's data as people write it. */
 static json_t *
 record_text(const struct dns_record *record, enum dns_type type)

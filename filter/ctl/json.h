@@ -13,6 +13,7 @@ json_t *json_text(struct span text);
 json_t *json_spf(const struct spf_facts *spf);
 json_t *json_dkim(const struct scan_dkim_facts *dkim); /* a list */
 json_t *json_dmarc(const struct scan_dmarc_facts *dmarc);
+json_t *json_arc(const struct scan_arc_facts *arc);
 /* Every DNS question of the scan once. */
 json_t *json_dns(const struct dns_batch *batch);
 /* The text of a value, ASCII alone: no terminal takes what is in it for a

@@ -6,6 +6,7 @@
 #include "filter/base/clock.h"
 #include "filter/base/lock.h"
 #include "filter/mail/domain.h"
+#include "filter/scan/scan_arc.h"
 #include "filter/scan/scan_list.h"
 #include "filter/scan/slots.h"
 
@@ -75,6 +76,7 @@ scan_new(struct arena *arena, const struct scan_config *config,
 	scan->now = clock_wall();
 	scan->deadline = CLOCK_NEVER;
 	scan->next_progress = CLOCK_NEVER;
+	scan->seal_job = -1;
 	scan->dns = dns_batch_new(config->network ? dns : NULL, arena,
 	    config->dns_message_ms, config->dns_questions_max);
 	scan->hashes = bodyhash_new(arena);
@@ -185,8 +187,10 @@ scan_stage(struct scan *scan, enum scan_stage stage)
 {
 	if (stage == SCAN_MAIL)
 		at_mail(scan);
-	else if (stage == SCAN_EOH)
+	else if (stage == SCAN_EOH) {
 		at_end_of_headers(scan);
+		scan_arc_begin(scan);
+	}
 	scan_lists_stage(scan, stage);
 }
 

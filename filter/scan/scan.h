@@ -78,6 +78,7 @@ struct scan_config {
 	struct scan_lists lists;
 	const struct span *sealers; /* auth.sealers, A-labels */
 	size_t n_sealers;
+	struct span seal; /* auth.seal, A-labels; empty: mail is not sealed */
 };
 
 enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
@@ -103,9 +104,12 @@ struct scan_dmarc_facts {
 struct scan_arc_facts {
 	enum fact_state state;
 	const struct arc_facts *arc; /* never NULL when DONE or LATER */
-	/* A pass, and all seals but ours are of auth.sealers: the newest's
-	 * domain. p NULL: nobody we trust vouches for it. */
+	/* A pass, all seals are of auth.sealers or ours (one at least is of
+	 * auth.sealers), no field that people see was multiplied since, and the
+	 * first sealer did not say dmarc=fail: the newest's domain. p NULL:
+	 * nobody we trust vouches for it. */
 	struct span trusted;
+	bool may_be_trusted; /* all that, but a key could not be had now */
 };
 
 struct learn_facts {
@@ -150,6 +154,7 @@ struct scan {
 	struct bodyhash_set *hashes; /* fed by scan_body() */
 	struct dkim *dkim;
 	struct arc *arc;
+	int seal_job; /* body hash for our own seal; negative: none */
 	/* That counts for SPF, lists, reputation: of the envelope; behind
 	 * relays read from Received at SCAN_EOH, unknown before. */
 	struct scan_client client;
@@ -198,6 +203,8 @@ const struct spf_facts *scan_spf(struct scan *scan);
 const struct scan_dkim_facts *scan_dkim(struct scan *scan);
 const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
 const struct scan_arc_facts *scan_arc(struct scan *scan);
+/* The body's hash for a seal of ours, or NULL where none was planned. */
+const struct bodyhash_value *scan_seal_body(const struct scan *scan);
 /* These ask the store, for store_ms at most in all. */
 const struct learn_facts *scan_learned(struct scan *scan);
 const struct repute_facts *scan_reputation(struct scan *scan);

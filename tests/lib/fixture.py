@@ -387,7 +387,7 @@ class Journal:
         "dkim": r"-|none|[a-z]+:\S+(;[a-z]+:\S+)*(;\+\d+)?",
         "dmarc": r"-|(none|pass|fail|temperror|permerror)/"
                  r"(-|none|quarantine|reject)(\([a-z_]+\))?",
-        "arc": r"-|none|pass|fail",
+        "arc": r"-|none|pass|fail|temperror",
         "degraded": r"-|[a-z_:.0-9-]+(,[a-z_:.0-9-]+)*(,\+\d+)?",
         "symbols": r"-|\+\d+|[A-Za-z0-9_]+:-?\d+(\.\d{1,3})?"
                    r"(,[A-Za-z0-9_]+:-?\d+(\.\d{1,3})?)*(,\+\d+)?",
