@@ -263,25 +263,35 @@ train(struct daemon *daemon, int file, enum bayes_class class,
 }
 
 static void
-answer(struct control *control, struct client *c, enum control_request request,
-    enum bayes_class class)
+mark(struct daemon *daemon, const struct report_mark *wanted,
+    struct control_marking *ret)
 {
-	struct control_errors errors = {0};
-	struct control_training training = {0};
-	bool good = false;
+	if (!daemon->store)
+		err_set(&ret->err, ERR_STATE, "there is no store");
+	else
+		ret->good = report_mark_set(daemon->store, wanted, clock_wall(),
+				&ret->done, &ret->err) == 0;
+}
+
+static void
+answer(struct control *control, struct client *c, enum control_request request,
+    const struct control_args *args)
+{
+	struct control_outcome outcome = {0};
 
 	/* Those who ask meanwhile are served by this same reload. */
 	if (request == CONTROL_RELOAD) {
 		atomic_store(&control->reload_wanted, false);
-		good = reload(control, &errors);
+		outcome.good = reload(control, &outcome.errors);
 	}
-	if (request == CONTROL_LEARN) {
+	if (request == CONTROL_LEARN || request == CONTROL_MARK)
 		atomic_store(&control->beat, CLOCK_NEVER);
-		train(control->daemon, c->file, class, &training);
-	}
-	c->reply =
-	    control_reply(control->daemon, request, good, &errors, &training);
-	control_errors_done(&errors);
+	if (request == CONTROL_LEARN)
+		train(control->daemon, c->file, args->class, &outcome.training);
+	if (request == CONTROL_MARK)
+		mark(control->daemon, &args->mark, &outcome.marking);
+	c->reply = control_reply(control->daemon, request, &outcome);
+	control_errors_done(&outcome.errors);
 	c->reply_len = c->reply ? strlen(c->reply) : 0;
 	c->deadline = clock_deadline(CLIENT_MS);
 	if (!c->reply)
@@ -327,12 +337,12 @@ receive(struct client *c)
 static void
 read_client(struct control *control, struct client *c)
 {
-	enum bayes_class class = BAYES_SPAM;
+	struct control_args args;
 	const struct control_peer *peer = &c->peer;
 	struct span line;
 
 	if (!peer->may_read && !peer->may_train && !peer->may_change) {
-		answer(control, c, CONTROL_DENIED, class);
+		answer(control, c, CONTROL_DENIED, &args);
 		return;
 	}
 	ssize_t n = receive(c);
@@ -347,8 +357,8 @@ read_client(struct control *control, struct client *c)
 	size_t end = span_find_char(line, '\n');
 	if (end != SPAN_NPOS) {
 		enum control_request request =
-		    control_parse(span_head(line, end), peer, &class);
-		answer(control, c, request, class);
+		    control_parse(span_head(line, end), peer, &args);
+		answer(control, c, request, &args);
 		return;
 	}
 	if (c->len == sizeof c->line)

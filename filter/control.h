@@ -13,6 +13,8 @@
  *	{"request": "reload"}  root, assay, the daemon's user
  *	{"request": "learn", "class": "spam", "ham" or "forget"}, and the message
  *	    as a descriptor (SCM_RIGHTS): the same, and learn.trainers
+ *	{"request": "mark", "name", "from" or null, "to", "expires"}  root,
+ *	    assay, the daemon's user: report_mark_set()
  *
  * Answers: {"ok": true, ...} or {"ok": false, "error": "...", "errors": []}.
  */

@@ -23,6 +23,7 @@ static const struct {
     {"status", CONTROL_STATUS, READS},
     {"reload", CONTROL_RELOAD, CHANGES},
     {"learn", CONTROL_LEARN, TRAINS},
+    {"mark", CONTROL_MARK, CHANGES},
 };
 
 static bool
@@ -39,9 +40,48 @@ may(const struct control_peer *peer, enum right right)
 	return peer->may_change;
 }
 
+static bool
+copy_text(const json_t *value, char *to, size_t size)
+{
+	return json_is_string(value) &&
+	       span_copy(span_make(json_string_value(value),
+			     json_string_length(value)),
+		   to, size);
+}
+
+/* {"name": "...", "from": "..." or null, "to": "...", "expires": 0} */
+static bool
+parse_mark(const json_t *root, struct report_mark *ret)
+{
+	const json_t *from = json_object_get(root, "from");
+	const json_t *expires = json_object_get(root, "expires");
+
+	ret->had = !json_is_null(from);
+	ret->from[0] = '\0';
+	ret->expires = json_integer_value(expires);
+	return json_is_integer(expires) && ret->expires >= 0 &&
+	       (!ret->had || copy_text(from, ret->from, sizeof ret->from)) &&
+	       copy_text(json_object_get(root, "name"), ret->name,
+		   sizeof ret->name) &&
+	       copy_text(
+		   json_object_get(root, "to"), ret->to, sizeof ret->to) &&
+	       ret->name[0] && ret->to[0];
+}
+
+static bool
+parse_args(
+    const json_t *root, enum control_request request, struct control_args *ret)
+{
+	const char *class = json_string_value(json_object_get(root, "class"));
+
+	if (request == CONTROL_LEARN)
+		return train_class(span_of(class), &ret->class);
+	return request != CONTROL_MARK || parse_mark(root, &ret->mark);
+}
+
 enum control_request
 control_parse(struct span line, const struct control_peer *peer,
-    enum bayes_class *ret_class)
+    struct control_args *ret_args)
 {
 	json_t *root =
 	    json_loadb(line.p, line.len, JSON_REJECT_DUPLICATES, NULL);
@@ -55,8 +95,7 @@ control_parse(struct span line, const struct control_peer *peer,
 		result = may(peer, requests[i].right) ? requests[i].request
 						      : CONTROL_DENIED;
 	}
-	const char *class = json_string_value(json_object_get(root, "class"));
-	if (result == CONTROL_LEARN && !train_class(span_of(class), ret_class))
+	if (!parse_args(root, result, ret_args))
 		result = CONTROL_BAD;
 	json_decref(root);
 	return result;
@@ -241,6 +280,8 @@ status_json(struct daemon *daemon)
 	json_object_set_new(status, "would", actions_json(stats->would));
 	json_object_set_new(
 	    status, "aborted", number(atomic_load(&stats->aborted)));
+	json_object_set_new(status, "reports_left_out",
+	    number(report_gather_left_out(daemon->reports)));
 	json_object_set_new(
 	    status, "unedited", number(atomic_load(&stats->unedited)));
 	json_object_set_new(
@@ -291,17 +332,26 @@ learn_json(const struct control_training *training)
 }
 
 static json_t *
-reply_json(struct daemon *daemon, enum control_request request, bool good,
-    const struct control_errors *errors,
-    const struct control_training *training)
+mark_json(const struct control_marking *marking)
+{
+	if (!marking->good)
+		return failure(marking->err.text);
+	return json_pack("{s:b, s:b}", "ok", 1, "done", marking->done);
+}
+
+static json_t *
+reply_json(struct daemon *daemon, enum control_request request,
+    const struct control_outcome *outcome)
 {
 	switch (request) {
 	case CONTROL_STATUS:
 		return status_json(daemon);
 	case CONTROL_RELOAD:
-		return reload_json(good, errors);
+		return reload_json(outcome->good, &outcome->errors);
 	case CONTROL_LEARN:
-		return learn_json(training);
+		return learn_json(&outcome->training);
+	case CONTROL_MARK:
+		return mark_json(&outcome->marking);
 	case CONTROL_DENIED:
 		return json_pack("{s:b, s:b, s:s}", "ok", 0, "denied", 1,
 		    "error", "not allowed for your user");
@@ -314,11 +364,10 @@ reply_json(struct daemon *daemon, enum control_request request, bool good,
 }
 
 char *
-control_reply(struct daemon *daemon, enum control_request request, bool good,
-    const struct control_errors *errors,
-    const struct control_training *training)
+control_reply(struct daemon *daemon, enum control_request request,
+    const struct control_outcome *outcome)
 {
-	json_t *reply = reply_json(daemon, request, good, errors, training);
+	json_t *reply = reply_json(daemon, request, outcome);
 	char *text = json_dumps(reply, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	size_t len = text ? strlen(text) : 0;
 	char *line = text ? realloc(text, len + 2) : NULL;

@@ -5,6 +5,7 @@
 
 #include "filter/daemon.h"
 #include "filter/learn/bayes.h"
+#include "filter/report_mark.h"
 
 /* What a request on the control socket means, and the JSON of its answer. */
 struct control_peer {
@@ -19,9 +20,15 @@ enum control_request {
 	CONTROL_STATUS,
 	CONTROL_RELOAD,
 	CONTROL_LEARN, /* with the message as an open file */
+	CONTROL_MARK,  /* of reports */
+};
+/* What came with it. */
+struct control_args {
+	enum bayes_class class;  /* of CONTROL_LEARN */
+	struct report_mark mark; /* of CONTROL_MARK */
 };
 enum control_request control_parse(struct span line,
-    const struct control_peer *peer, enum bayes_class *ret_class);
+    const struct control_peer *peer, struct control_args *ret_args);
 
 /* Errors and warnings of a reload, for its answer; zeroed is empty. */
 struct control_errors {
@@ -40,14 +47,23 @@ struct control_training {
 	struct err err;
 };
 
-/*
- * One line of JSON with its newline; heap, for free(). NULL: no memory.
- *
- * good      of a reload: it succeeded.
- * training  of CONTROL_LEARN.
- */
+/* What became of a mark. */
+struct control_marking {
+	bool good; /* false: see `err` */
+	bool done; /* false: it was not as expected */
+	struct err err;
+};
+
+/* How a request went; only its own field is looked at. */
+struct control_outcome {
+	bool good; /* of a reload: it succeeded */
+	struct control_errors errors;
+	struct control_training training;
+	struct control_marking marking;
+};
+
+/* One line of JSON with its newline; heap, for free(). NULL: no memory. */
 char *control_reply(struct daemon *daemon, enum control_request request,
-    bool good, const struct control_errors *errors,
-    const struct control_training *training);
+    const struct control_outcome *outcome);
 
 #endif

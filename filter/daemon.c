@@ -113,6 +113,9 @@ open_parts(
 		rc = open_log(daemon, settings, err);
 	if (rc == 0)
 		rc = dns_open(&settings->dns, &daemon->dns, err);
+	daemon->reports = report_gather_new();
+	if (rc == 0 && !daemon->reports)
+		rc = err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		scan_lists_start(&daemon->snapshot->scan.lists, daemon->dns);
 	if (rc == 0 &&
@@ -176,6 +179,7 @@ daemon_close(struct daemon *daemon)
 	dkim_teardown();
 	snapshot_unref(daemon->snapshot);
 	free(daemon->spool);
+	report_gather_free(daemon->reports);
 	stats_done(&daemon->stats);
 	registry_done(&daemon->registry);
 	lock_done(&daemon->lock);

@@ -6,6 +6,7 @@
 #include "filter/dns/dns.h"
 #include "filter/ref.h"
 #include "filter/registry.h"
+#include "filter/report.h"
 #include "filter/scan/slots.h"
 #include "filter/settings.h"
 #include "filter/state.h"
@@ -26,11 +27,12 @@ struct daemon {
 	struct ref_source refs;
 	struct registry registry;
 	struct stats stats;
-	_Atomic int64_t body_memory; /* bytes of bodies of all sessions */
-	char *spool;                 /* the state folder, or NULL: none */
-	int state_lock;              /* of that folder, or -1 */
-	struct store *store;         /* or NULL: none can be had */
-	struct verdictlog *log;      /* or NULL: no state folder */
+	_Atomic int64_t body_memory;   /* bytes of bodies of all sessions */
+	char *spool;                   /* the state folder, or NULL: none */
+	int state_lock;                /* of that folder, or -1 */
+	struct store *store;           /* or NULL: none can be had */
+	struct verdictlog *log;        /* or NULL: no state folder */
+	struct report_gather *reports; /* of this process's day */
 };
 
 /*

@@ -19,6 +19,10 @@ filter_libfilter_a_SOURCES = \
 	filter/ref.c filter/ref.h \
 	filter/registry.c filter/registry.h \
 	filter/reply.c filter/reply.h \
+	filter/report.c \
+	filter/report.h \
+	filter/report_mark.c \
+	filter/report_mark.h \
 	filter/service.c filter/service.h \
 	filter/session.c filter/session.h filter/session_internal.h \
 	filter/session_judge.c \

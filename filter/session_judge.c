@@ -7,6 +7,7 @@
 #include "filter/feedback.h"
 #include "filter/journal.h"
 #include "filter/recorder.h"
+#include "filter/report.h"
 
 /*
  * The end of a message: examination, verdict, what the MTA is told, and the
@@ -154,8 +155,11 @@ note(struct session *s, const struct judgement *j, int64_t ms)
 	}
 	journal_write(&entry);
 	record(s, j, &entry);
-	if (j->seen)
+	if (j->seen) {
 		feedback_note(s->t.scan, &j->examination, &j->verdict);
+		report_note(s->daemon->reports, &s->snapshot->settings,
+		    s->t.scan, &j->verdict);
+	}
 	for (size_t i = 0; i < j->facts.n_degraded; i++)
 		stats_degraded(&s->daemon->stats, j->facts.degraded[i]);
 	stats_message(&s->daemon->stats, j->facts.direction, &j->verdict, ms);

@@ -33,6 +33,15 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/report.h \
 	filter/auth/report_read.c \
 	filter/auth/report_unpack.c \
+	filter/auth/report_bounce.c \
+	filter/auth/report_mail.c \
+	filter/auth/report_mail.h \
+	filter/auth/report_pack.c \
+	filter/auth/report_row.c \
+	filter/auth/report_row.h \
+	filter/auth/report_rua.c \
+	filter/auth/report_rua.h \
+	filter/auth/report_write.c \
 	filter/auth/spf.c \
 	filter/auth/spf.h \
 	filter/auth/spf_eval.c \

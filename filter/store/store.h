@@ -24,10 +24,13 @@
  * keys.
  */
 enum store_kind {
-	STORE_CORPUS,  /* counts: messages trained as spam, as ham */
-	STORE_TOKEN,   /* counts: spam, ham messages that have the token */
-	STORE_TRAINED, /* value: what a message was trained as */
-	STORE_REPUTE,  /* counts: bad, good evidence of a sender in a period */
+	STORE_CORPUS,   /* counts: messages trained as spam, as ham */
+	STORE_TOKEN,    /* counts: spam, ham messages that have the token */
+	STORE_TRAINED,  /* value: what a message was trained as */
+	STORE_REPUTE,   /* counts: bad, good evidence of a sender in a period */
+	STORE_REPORT,   /* value: a row of a DMARC report, without its count */
+	STORE_REPORTED, /* counts: messages of that row, unused */
+	STORE_MARK,     /* value: what was done with reports, bounces */
 	STORE_KINDS,
 };
 

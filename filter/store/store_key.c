@@ -20,6 +20,9 @@ static const struct {
     [STORE_TOKEN] = {'t', '1', true},
     [STORE_TRAINED] = {'m', '1', false},
     [STORE_REPUTE] = {'r', '1', true},
+    [STORE_REPORT] = {'d', '1', false},
+    [STORE_REPORTED] = {'n', '1', true},
+    [STORE_MARK] = {'k', '1', false},
 };
 
 _Static_assert(STORE_HEAD_MAX + STORE_NAME_MAX + 1 <= STORE_KEY_MAX,
