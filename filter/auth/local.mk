@@ -28,6 +28,8 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/sign_key.h \
 	filter/auth/signature.c \
 	filter/auth/signature.h \
+	filter/auth/iprev.c \
+	filter/auth/iprev.h \
 	filter/auth/macro.c \
 	filter/auth/macro.h \
 	filter/auth/report.h \

@@ -1,5 +1,6 @@
 #include "filter/auth/spf_internal.h"
 
+#include "filter/auth/iprev.h"
 #include "filter/auth/macro.h"
 #include "filter/base/buf.h"
 #include "filter/mail/domain.h"
@@ -16,7 +17,6 @@
  */
 
 #define PROBLEM_MAX 200
-#define REVERSE_MAX (IP_REVERSE_SIZE + sizeof ".in-addr.arpa")
 
 /* --- the end of an evaluation ------------------------------------------------- */
 
@@ -114,24 +114,12 @@ holds_client(const struct spf_evaluation *e, const struct dns_answer *answer,
 	return false;
 }
 
-static struct span
-reverse_name(const struct spf_evaluation *e, char name[REVERSE_MAX])
-{
-	bool six = e->request->ip.family == 6;
-
-	ip_reverse(&e->request->ip, name);
-	size_t n = strlen(name);
-	memcpy(name + n, six ? ".ip6.arpa" : ".in-addr.arpa",
-	    six ? sizeof ".ip6.arpa" : sizeof ".in-addr.arpa");
-	return span_of(name);
-}
-
 static const struct dns_answer *
 ask_reverse(struct spf_evaluation *e)
 {
-	char name[REVERSE_MAX];
+	char name[IPREV_REVERSE_SIZE];
 
-	return dns_get(e->dns, reverse_name(e, name), DNS_PTR);
+	return dns_get(e->dns, iprev_reverse(&e->request->ip, name), DNS_PTR);
 }
 
 static bool
@@ -160,8 +148,8 @@ validated_name(struct spf_evaluation *e, struct span domain, bool any,
 		bool under = domain_is_below(name, domain);
 		if (!is_host_name(name) || (!under && (!any || other.len)))
 			continue;
-		if (!holds_client(e, dns_get(e->dns, name, address_type(e)),
-			e->request->ip.family == 6 ? 128 : 32))
+		if (!iprev_confirms(dns_get(e->dns, name, address_type(e)),
+			&e->request->ip))
 			continue;
 		if (span_caseeq(name, domain))
 			return name;
@@ -267,11 +255,11 @@ static void
 want_term(struct spf_evaluation *e, const struct spf_program *program,
     const struct spf_term *term)
 {
-	char reverse[REVERSE_MAX];
+	char reverse[IPREV_REVERSE_SIZE];
 	struct span name = term->domain.p ? term->domain : program->domain;
 
 	if (term->kind == SPF_PTR)
-		name = reverse_name(e, reverse);
+		name = iprev_reverse(&e->request->ip, reverse);
 	if (span_find_char(name, '%') != SPAN_NPOS)
 		return;
 	dns_want(e->dns, name, first_type(e, term));

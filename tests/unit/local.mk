@@ -7,6 +7,7 @@ UNIT = \
 	tests/unit/test_html \
 	tests/unit/test_rules \
 	tests/unit/test_macro \
+	tests/unit/test_iprev \
 	tests/unit/test_spf \
 	tests/unit/test_spf_record \
 	tests/unit/test_bodyhash \
@@ -58,6 +59,7 @@ tests_unit_test_reply_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_stats_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
 tests_unit_test_rules_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_macro_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_iprev_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_spf_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_spf_record_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_bodyhash_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
