@@ -88,6 +88,8 @@ refuse(const struct mta *mta, const struct fields_request *fields,
 	    .help_url = verdict->policy->help_url,
 	};
 
+	if (verdict->reply == REPLY_SPF && fields->scan)
+		request.explanation = scan_spf(fields->scan)->mail.explanation;
 	if (verdict->policy->reply_rules && fields->scan)
 		request.hits = &fields->examination->hits;
 	reply_make(&request, reply);

@@ -1,14 +1,16 @@
 #include "filter/reply.h"
 
 /*
- * Replies. The texts are ours; of the sender's there is only the domain, and
- * every byte that is not printable ASCII becomes "?". The ref and the help
- * address are never cut: what stands before them is, when the line gets long.
+ * Replies. The texts are ours; of the sender's there is only the domain and what
+ * its SPF record has to say, and every byte that is not printable ASCII becomes
+ * "?". The ref and the help address are never cut: what stands before them is,
+ * when the line gets long.
  */
 
 #define DOMAIN_SHOWN 120 /* bytes of a domain */
 #define URL_SHOWN 200
 #define RULES_SHOWN 12
+#define EXPLANATION_LEAST 16 /* bytes; less is not worth its frame */
 
 struct class_text {
 	const char *code, *status;
@@ -108,6 +110,33 @@ add_rules(struct buf *out, const struct symbol_hits *hits)
 	}
 }
 
+/*
+ * RFC 7208 section 6.2: it must be clear that the text is that of the domain.
+ * So it stands between quotes, has none of its own, and is cut to the `room`
+ * that the line has left.
+ */
+static void
+add_explanation(
+    struct buf *out, const struct reply_request *request, size_t room)
+{
+	static const char said[] = " explained: \"";
+	struct span domain = span_head(request->domain, DOMAIN_SHOWN);
+	struct span text = span_trim(request->explanation);
+	size_t frame = sizeof "; " - 1 + domain.len + sizeof said; /* and " */
+
+	if (request->class != REPLY_SPF || !domain.len || !text.len ||
+	    out->len + frame + EXPLANATION_LEAST > room)
+		return;
+	buf_add_str(out, "; ");
+	add_clean(out, domain, DOMAIN_SHOWN);
+	buf_add_str(out, said);
+	text = span_head(text, room - out->len - 1);
+	for (size_t i = 0; i < text.len; i++)
+		add_clean(out,
+		    text.p[i] == '"' ? SPAN("'") : span_make(text.p + i, 1), 1);
+	buf_add_char(out, '"');
+}
+
 void
 reply_make(const struct reply_request *request, struct reply *ret)
 {
@@ -120,10 +149,12 @@ reply_make(const struct reply_request *request, struct reply *ret)
 	buf_init(&head, NULL, 4096);
 	buf_init(&tail, NULL, 4096);
 	add_reason(&head, class, request->domain);
-	if (class->code[0] == '5')
-		add_rules(&head, request->hits);
 	add_tail(&tail, request);
 	struct span end = span_head(buf_span(&tail), REPLY_TEXT_MAX);
+	if (class->code[0] == '5') {
+		add_rules(&head, request->hits);
+		add_explanation(&head, request, REPLY_TEXT_MAX - end.len);
+	}
 	struct span begin =
 	    span_head(buf_span(&head), REPLY_TEXT_MAX - end.len);
 	if (begin.len)

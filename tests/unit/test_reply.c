@@ -114,6 +114,80 @@ test_rules(void)
 }
 
 static void
+test_explanation(void)
+{
+	static const struct {
+		const char *claim, *domain, *text;
+		enum reply_class class;
+		const char *want; /* behind the reason, "" for nothing */
+	} cases[] = {
+	    {"what the domain explains is shown as its words (RFC 7208 6.2)",
+		"example.com", "See https://example.com/why?ip=192.0.2.1",
+		REPLY_SPF,
+		"; example.com explained: \"See "
+		"https://example.com/why?ip=192.0.2.1\""},
+	    {"its quotes do not end them", "example.com", "a\" (ref X) \"b",
+		REPLY_SPF, "; example.com explained: \"a' (ref X) 'b\""},
+	    {"nor do other bytes (hostile row 38)", "example.com",
+		"a\r\n250 ok\x1b[1m\xff", REPLY_SPF,
+		"; example.com explained: \"a??250 ok?[1m?\""},
+	    {"blanks alone are nothing", "example.com", "   ", REPLY_SPF, ""},
+	    {"so is no text", "example.com", "", REPLY_SPF, ""},
+	    {"nobody explained without a domain", "", "text", REPLY_SPF, ""},
+	    {"other classes have no explanation", "example.com", "text",
+		REPLY_DMARC, ""},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct reply_request request = {.class = cases[i].class,
+		    .ref = "",
+		    .domain = span_of(cases[i].domain)};
+		struct reply plain, r;
+		TAP_CASE(cases[i].claim)
+		reply_make(&request, &plain);
+		request.explanation = span_of(cases[i].text);
+		reply_make(&request, &r);
+		size_t n = strlen(plain.text);
+		CHECK(strncmp(r.text, plain.text, n) == 0);
+		CHECK_STR(span_of(r.text + n), cases[i].want);
+	}
+}
+
+static void
+test_long_explanation(void)
+{
+	char text[401], domain[300];
+	struct reply_request request = {.class = REPLY_SPF,
+	    .ref = "7K3M-9QXD-2T5V",
+	    .domain = SPAN("example.com"),
+	    .help_url = SPAN("https://mx.example/%{ref}"),
+	    .explanation = {text, sizeof text - 1}};
+	struct reply r;
+
+	memset(text, '%', sizeof text - 1);
+	memset(domain, 'd', sizeof domain);
+	TAP_CASE("a long explanation is cut, and still quoted")
+	reply_make(&request, &r);
+	CHECK_INT(strlen(r.text), REPLY_TEXT_MAX);
+	CHECK(strstr(r.text,
+	    "%%%\" (ref 7K3M-9QXD-2T5V) https://mx.example/7K3M-9QXD-2T5V"));
+	TAP_CASE("where there is no room for it, it is left out")
+	char url[250];
+	memset(url, 'u', sizeof url);
+	request.domain = span_make(domain, sizeof domain);
+	request.help_url = span_make(url, sizeof url);
+	reply_make(&request, &r);
+	CHECK(strlen(r.text) <= REPLY_TEXT_MAX);
+	CHECK(!strstr(r.text, "explained"));
+	CHECK(strstr(r.text, "(ref 7K3M-9QXD-2T5V) uuu"));
+	TAP_CASE("a temporary refusal does not show it")
+	request.temporary = true;
+	request.domain = SPAN("example.com");
+	reply_make(&request, &r);
+	CHECK(!strstr(r.text, "explained"));
+}
+
+static void
 test_escape(void)
 {
 	char to[2 * REPLY_TEXT_SIZE], small[6];
@@ -140,6 +214,8 @@ main(void)
 	test_codes();
 	test_text();
 	test_rules();
+	test_explanation();
+	test_long_explanation();
 	test_escape();
 	return tap_done();
 }
