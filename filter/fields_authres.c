@@ -74,8 +74,8 @@ add_dmarc(struct authres *ar, struct scan *scan, const struct verdict *verdict)
 	if (verdict->dmarc_reason)
 		comment = span_of(verdict->dmarc_reason);
 	else if (dmarc->record_domain.p)
-		comment = arena_printf(
-		    ar->out.arena, "p=%s", dmarc_policy_name(dmarc->published));
+		comment = arena_printf(ar->text.out.arena, "p=%s",
+		    dmarc_policy_name(dmarc->published));
 	authres_result(ar, "dmarc", dmarc_result_name(dmarc->result), comment);
 	authres_prop(ar, "header.from", dmarc->from_domain);
 	if (dmarc->disposition != DMARC_POLICY_UNKNOWN)

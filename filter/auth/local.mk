@@ -47,6 +47,8 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/spf.c \
 	filter/auth/spf.h \
 	filter/auth/spf_eval.c \
+	filter/auth/spf_field.c \
+	filter/auth/spf_field.h \
 	filter/auth/spf_internal.h \
 	filter/auth/spf_library.c \
 	filter/auth/spf_record.c \

@@ -2,8 +2,8 @@
 #define FILTER_MAIL_AUTHRES_H
 
 #include "filter/base/arena.h"
-#include "filter/base/buf.h"
 #include "filter/base/span.h"
+#include "filter/mail/fieldtext.h"
 
 /*
  * Authentication-Results (RFC 8601): writing ours, recognising those that
@@ -53,8 +53,7 @@ bool authres_claims(struct span value, struct span our_id, struct arena *arena);
  * 78 columns).
  */
 struct authres {
-	struct buf out;
-	size_t column;
+	struct fieldtext text;
 	bool any;
 };
 void authres_begin(

@@ -19,6 +19,8 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/ctype_name.h \
 	filter/mail/domain.c \
 	filter/mail/domain.h \
+	filter/mail/fieldtext.c \
+	filter/mail/fieldtext.h \
 	filter/mail/header.c \
 	filter/mail/header.h \
 	filter/mail/html.c \

@@ -9,6 +9,7 @@ UNIT = \
 	tests/unit/test_macro \
 	tests/unit/test_iprev \
 	tests/unit/test_spf \
+	tests/unit/test_spf_field \
 	tests/unit/test_spf_record \
 	tests/unit/test_bodyhash \
 	tests/unit/test_dkim \
@@ -61,6 +62,7 @@ tests_unit_test_rules_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_macro_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_iprev_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_spf_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_spf_field_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_spf_record_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_bodyhash_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_taglist_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
