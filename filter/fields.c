@@ -8,7 +8,8 @@
  * Which fields, by the mode of the headers: none, own (X-Assay-Ref and
  * X-Assay-Would alone), full. Copies that came from outside go first: of all
  * that we would write, and of every Authentication-Results that could be taken
- * for ours. Mail that leaves gets X-Assay-Ref and nothing else.
+ * for ours. Mail that leaves gets X-Assay-Ref and nothing else; on what a user
+ * of ours sends to mailboxes here, results of ours stand too.
  */
 
 #define REMOVALS_MAX 20000 /* edits of one message */
@@ -39,13 +40,15 @@ is_removed(const struct fields_request *request, enum headers_mode mode,
 {
 	if (is_own(name))
 		return true;
-	/* What others marked on mail that leaves is not ours to take. */
-	if (mode != HEADERS_FULL || request->scan->direction == DIRECTION_OUT)
+	if (mode != HEADERS_FULL)
 		return false;
-	if (span_casestarts(name, SPAN("X-Spam-")) ||
-	    span_casestarts(name, SPAN("X-Assay-")))
+	/* What others marked on mail that leaves is not ours to take. */
+	if (request->scan->direction != DIRECTION_OUT &&
+	    (span_casestarts(name, SPAN("X-Spam-")) ||
+		span_casestarts(name, SPAN("X-Assay-"))))
 		return true;
-	return span_caseis(name, "Authentication-Results") &&
+	return fields_has_authres(request->scan) &&
+	       span_caseis(name, "Authentication-Results") &&
 	       authres_claims(
 		   value, request->settings->authserv_id, request->arena);
 }
@@ -100,8 +103,11 @@ remove_unread(const struct fields_request *request, enum headers_mode mode,
 		const unsigned *read = map_get(counts, name);
 		size_t came = header_count(headers, name);
 		bool all = mode == HEADERS_FULL &&
-			   request->scan->direction == DIRECTION_IN;
-		if (!is_own(name) && !all)
+			   request->scan->direction != DIRECTION_OUT;
+		bool results = mode == HEADERS_FULL &&
+			       fields_has_authres(request->scan) &&
+			       span_caseis(name, "Authentication-Results");
+		if (!is_own(name) && !all && !results)
 			continue;
 		for (size_t n = read ? *read : 0;
 		     n < came && ret->removals.n < REMOVALS_MAX; n++)
@@ -256,16 +262,16 @@ fields_make(const struct fields_request *request, struct fields *ret)
 {
 	enum headers_mode mode = headers_of(request);
 	bool full =
-	    mode == HEADERS_FULL && request->scan->direction == DIRECTION_IN;
+	    mode == HEADERS_FULL && request->scan->direction != DIRECTION_OUT;
 
 	*ret = (struct fields){0};
 	if (mode == HEADERS_NONE)
 		return true;
 	make_removals(request, mode, ret);
-	if (full) {
+	if (mode == HEADERS_FULL && fields_has_authres(request->scan))
 		fields_add_authres(request, ret);
+	if (full)
 		fields_add_spam(request, ret);
-	}
 	add_own(request, ret);
 	if (full && request->verdict->tag_headers &&
 	    request->verdict->policy->subject_mark.len)

@@ -1,10 +1,12 @@
+#include "filter/auth/spf_field.h"
 #include "filter/fields_internal.h"
 #include "filter/mail/authres.h"
 
 /*
  * Our Authentication-Results (RFC 8601): facts of the scan to results and
- * properties, in the order spf, dkim, dmarc, arc. How text gets there safely is
- * filter/mail/authres.c's business; which of the facts apply, the scan's.
+ * properties, in the order auth, spf, dkim, dmarc, arc, iprev, x-tls; and
+ * Received-SPF. How text gets there safely is filter/mail/authres.c's business;
+ * which of the facts apply, the scan's.
  */
 
 #define SIGNATURES_MAX 20 /* written to Authentication-Results */
@@ -107,14 +109,82 @@ add_arc(struct authres *ar, struct scan *scan)
 	if (!arc || arc->result == ARC_NONE)
 		return;
 	authres_result(ar, "arc", arc_result_name(arc->result),
-	    arc_comment(facts, ar->out.arena));
+	    arc_comment(facts, ar->text.out.arena));
 	if (scan->client.ip.family) {
 		ip_format(&scan->client.ip, text);
 		authres_prop(ar, "smtp.remote-ip", span_of(text));
 	}
 	if (arc->result == ARC_PASS)
 		authres_prop(ar, "header.oldest-pass",
-		    arena_printf(ar->out.arena, "%u", arc->oldest_pass));
+		    arena_printf(ar->text.out.arena, "%u", arc->oldest_pass));
+}
+
+static void
+add_iprev(struct authres *ar, struct scan *scan)
+{
+	const struct iprev_facts *facts = scan_iprev(scan);
+	char ip[IP_TEXT_SIZE];
+
+	if (facts->state == FACT_OFF || facts->state == FACT_BROKEN)
+		return;
+	authres_result(ar, "iprev", iprev_result_name(facts->iprev.result),
+	    facts->iprev.name);
+	ip_format(&scan->client.ip, ip);
+	authres_prop(ar, "policy.iprev", span_of(ip));
+}
+
+/* RFC 4954 as RFC 8601 section 2.7.4 says it. */
+static void
+add_auth(struct authres *ar, const struct envelope *envelope)
+{
+	if (!envelope->auth_user.len)
+		return;
+	authres_result(ar, "auth", "pass", envelope->auth_type);
+	authres_prop(ar, "smtp.auth", envelope->auth_user);
+}
+
+/* No registered method; the form is that of others (decision 0014). */
+static void
+add_tls(struct authres *ar, const struct envelope *envelope)
+{
+	struct span subject = SPAN_NONE;
+
+	if (!envelope->tls_version.len)
+		return;
+	if (envelope->tls_subject.len)
+		subject = arena_printf(ar->text.out.arena,
+		    "verified client certificate %.*s",
+		    SPAN_ARG(envelope->tls_subject));
+	authres_result(ar, "x-tls", "pass", subject);
+	authres_prop(ar, "smtp.version", envelope->tls_version);
+	authres_prop(ar, "smtp.cipher", envelope->tls_cipher);
+	authres_prop(ar, "smtp.bits", envelope->tls_bits);
+}
+
+/* Above what came, so that it stands above our own Received (RFC 7208 9.1). */
+static void
+add_received_spf(const struct fields_request *request, struct fields *ret)
+{
+	struct scan *scan = request->scan;
+	const struct spf_facts *spf = scan_spf(scan);
+	struct spf_request asked = {
+	    .ip = scan->client.ip,
+	    .helo = scan->client.helo,
+	    .mail_from = scan->envelope->mail_from,
+	    .receiver = request->settings->authserv_id,
+	};
+
+	if (spf->state == FACT_DONE || spf->state == FACT_LATER)
+		fields_add(request, ret, "Received-SPF",
+		    spf_field(&asked, &spf->mail, request->arena));
+}
+
+bool
+fields_has_authres(const struct scan *scan)
+{
+	return scan->direction != DIRECTION_OUT ||
+	       (scan->envelope->auth_user.len && scan->envelope->rcpts.n &&
+		   scan->envelope->stays_local);
 }
 
 void
@@ -124,9 +194,17 @@ fields_add_authres(const struct fields_request *request, struct fields *ret)
 	struct authres ar;
 
 	authres_begin(&ar, request->arena, request->settings->authserv_id);
+	if (scan->direction == DIRECTION_OUT)
+		add_auth(&ar, scan->envelope);
 	add_spf(&ar, scan->envelope, scan);
 	add_dkim(&ar, scan);
 	add_dmarc(&ar, scan, request->verdict);
 	add_arc(&ar, scan);
+	add_iprev(&ar, scan);
+	/* A relay's session with us says nothing of the sender's with it. */
+	if (scan->direction != DIRECTION_RELAY)
+		add_tls(&ar, scan->envelope);
 	fields_add(request, ret, "Authentication-Results", authres_end(&ar));
+	if (request->settings->received_spf)
+		add_received_spf(request, ret);
 }

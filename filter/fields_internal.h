@@ -9,6 +9,12 @@
 void fields_add(const struct fields_request *request, struct fields *ret,
     const char *name, struct span value);
 
+/*
+ * True when the headers (in mode full) get our Authentication-Results, and lose
+ * those that could be taken for ours: on mail that comes in, and on what an
+ * authenticated user sends to mailboxes here alone.
+ */
+bool fields_has_authres(const struct scan *scan);
 /* Authentication-Results, and what stands beside it (fields_authres.c). */
 void fields_add_authres(
     const struct fields_request *request, struct fields *ret);

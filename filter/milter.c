@@ -42,9 +42,11 @@ static const struct {
 	const char *macros;
 } macro_lists[] = {
     {SMFIM_CONNECT, "j _ {daemon_name} {client_addr}"},
-    {SMFIM_HELO, "{tls_version}"},
-    {SMFIM_ENVFROM, "i {auth_authen} {daemon_name} {tls_version}"},
-    {SMFIM_ENVRCPT, "i"},
+    {SMFIM_HELO,
+	"{tls_version} {cipher} {cipher_bits} {cert_subject} {verify}"},
+    {SMFIM_ENVFROM, "i {auth_authen} {auth_type} {daemon_name} {tls_version}"
+		    " {cipher} {cipher_bits} {cert_subject} {verify}"},
+    {SMFIM_ENVRCPT, "i {rcpt_mailer}"},
     {SMFIM_EOH, "i"},
     {SMFIM_EOM, "i"},
 };

@@ -197,12 +197,18 @@ fill_envelope(struct session *s, const char *path)
 	    .helo = arena_span(arena, buf_span(&s->helo)),
 	    .mail_from = address_of(arena, path),
 	    .mail_from_known = true,
+	    .stays_local = s->snapshot->settings.n_local_mailers > 0,
 	    .auth_user = arena_span(arena, macro(s, "{auth_authen}")),
+	    .auth_type = arena_span(arena, macro(s, "{auth_type}")),
 	    .daemon_name = arena_span(arena, macro(s, "{daemon_name}")),
 	    .queue_id = arena_span(arena, macro(s, "i")),
 	    .mta_name = arena_span(arena, macro(s, "j")),
 	    .tls_version = arena_span(arena, macro(s, "{tls_version}")),
+	    .tls_cipher = arena_span(arena, macro(s, "{cipher}")),
+	    .tls_bits = arena_span(arena, macro(s, "{cipher_bits}")),
 	};
+	if (span_is(macro(s, "{verify}"), "OK"))
+		e->tls_subject = arena_span(arena, macro(s, "{cert_subject}"));
 }
 
 /* SIZE and SMTPUTF8 of MAIL. */
@@ -313,6 +319,19 @@ note_policy(struct session *s, size_t policy)
 		*entry = policy;
 }
 
+/* Whether the mailer of this recipient is one of those here (local_mailers). */
+static bool
+is_local_mailer(const struct session *s)
+{
+	const struct settings *settings = &s->snapshot->settings;
+	struct span mailer = macro(s, "{rcpt_mailer}");
+
+	for (size_t i = 0; i < settings->n_local_mailers; i++)
+		if (mailer.len && span_eq(settings->local_mailers[i], mailer))
+			return true;
+	return false;
+}
+
 /* policy.split = defer: this recipient shall come in a message of its own.
  * Mail that leaves is never deferred for that. */
 static bool
@@ -342,6 +361,7 @@ session_rcpt(struct session *s, const char *const *argv)
 		return enact_refusal(&s->mta, REPLY_SPLIT,
 		    &s->snapshot->settings.policies[policy], s->t.ref);
 	note_policy(s, policy);
+	s->t.envelope.stays_local &= is_local_mailer(s);
 	if (s->t.n_rcpts++ == 0)
 		s->t.first_rcpt = rcpt;
 	if (s->t.n_rcpts <= RCPTS_KEPT) {

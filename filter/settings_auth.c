@@ -79,6 +79,19 @@ fill_report(struct settings *settings, const struct section *section)
 	    &report->exclude, &report->n_exclude);
 }
 
+/* Whether any message that comes in may get Authentication-Results. */
+static bool
+shows_results(const struct settings *settings)
+{
+	if (settings->headers != HEADERS_AUTO)
+		return settings->headers == HEADERS_FULL;
+	for (size_t i = 0; i < settings->n_policies; i++)
+		if (i != POLICY_OUTBOUND &&
+		    settings->policies[i].mode == MODE_ENFORCE)
+			return true;
+	return false;
+}
+
 void
 settings_fill_auth(struct settings *settings, struct scan_config *scan)
 {
@@ -93,6 +106,7 @@ settings_fill_auth(struct settings *settings, struct scan_config *scan)
 	    &scan->n_sealers);
 	fill_domains(settings, section_get(milter, "trusted_ids"),
 	    &settings->trusted_ids, &settings->n_trusted_ids);
+	scan->iprev = shows_results(settings);
 	fill_list(auth, "local_mailers", &settings->local_mailers,
 	    &settings->n_local_mailers);
 	fill_sign(settings, auth);

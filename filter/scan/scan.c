@@ -7,6 +7,7 @@
 #include "filter/base/lock.h"
 #include "filter/mail/domain.h"
 #include "filter/scan/scan_arc.h"
+#include "filter/scan/scan_iprev.h"
 #include "filter/scan/scan_list.h"
 #include "filter/scan/slots.h"
 
@@ -191,6 +192,8 @@ scan_stage(struct scan *scan, enum scan_stage stage)
 		at_end_of_headers(scan);
 		scan_arc_begin(scan);
 	}
+	if (stage != SCAN_EOM)
+		scan_iprev_stage(scan);
 	scan_lists_stage(scan, stage);
 }
 

@@ -4,6 +4,7 @@
 #include "filter/auth/arc.h"
 #include "filter/auth/dkim.h"
 #include "filter/auth/dmarc.h"
+#include "filter/auth/iprev.h"
 #include "filter/auth/spf.h"
 #include "filter/base/arena.h"
 #include "filter/base/ip.h"
@@ -41,11 +42,17 @@ struct envelope {
 	struct span mail_from; /* without brackets; empty: <> */
 	bool mail_from_known;
 	struct span_vec VEC(struct span) rcpts; /* without brackets */
-	struct span auth_user;                  /* {auth_authen} */
-	struct span daemon_name;                /* {daemon_name} */
-	struct span queue_id;                   /* i */
-	struct span mta_name;                   /* j */
-	struct span tls_version;                /* {tls_version} */
+	/* All whose {rcpt_mailer} was looked at are of auth.local_mailers. */
+	bool stays_local;
+	struct span auth_user;            /* {auth_authen} */
+	struct span auth_type;            /* {auth_type}: "PLAIN" */
+	struct span daemon_name;          /* {daemon_name} */
+	struct span queue_id;             /* i */
+	struct span mta_name;             /* j */
+	struct span tls_version;          /* {tls_version} */
+	struct span tls_cipher, tls_bits; /* {cipher}, {cipher_bits} */
+	/* {cert_subject} of a certificate that the MTA verified */
+	struct span tls_subject;
 	bool smtputf8;
 };
 
@@ -79,6 +86,8 @@ struct scan_config {
 	const struct span *sealers; /* auth.sealers, A-labels */
 	size_t n_sealers;
 	struct span seal; /* auth.seal, A-labels; empty: mail is not sealed */
+	/* Some message's headers will show iprev: its names are asked early. */
+	bool iprev;
 };
 
 enum scan_stage { SCAN_MAIL, SCAN_RCPT, SCAN_EOH, SCAN_EOM };
@@ -110,6 +119,11 @@ struct scan_arc_facts {
 	 * nobody we trust vouches for it. */
 	struct span trusted;
 	bool may_be_trusted; /* all that, but a key could not be had now */
+};
+
+struct iprev_facts {
+	enum fact_state state; /* OFF: outgoing mail, no client */
+	struct iprev_answer iprev;
 };
 
 struct learn_facts {
@@ -177,6 +191,7 @@ struct scan {
 	struct scan_dkim_facts *dkim_facts;
 	struct scan_dmarc_facts *dmarc;
 	struct scan_arc_facts *arc_facts;
+	struct iprev_facts *iprev;
 	struct learn_facts *learned;
 	struct repute_facts *reputation;
 	struct scan_list_runs *lists; /* NULL: none in use */
@@ -205,6 +220,8 @@ const struct scan_dmarc_facts *scan_dmarc(struct scan *scan);
 const struct scan_arc_facts *scan_arc(struct scan *scan);
 /* The body's hash for a seal of ours, or NULL where none was planned. */
 const struct bodyhash_value *scan_seal_body(const struct scan *scan);
+/* The client's name: information for a header field, waited for a second. */
+const struct iprev_facts *scan_iprev(struct scan *scan);
 /* These ask the store, for store_ms at most in all. */
 const struct learn_facts *scan_learned(struct scan *scan);
 const struct repute_facts *scan_reputation(struct scan *scan);
