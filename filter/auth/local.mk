@@ -24,8 +24,14 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/dmarc_walk.c \
 	filter/auth/headerhash.c \
 	filter/auth/headerhash.h \
+	filter/auth/keyring.c \
+	filter/auth/keyring.h \
+	filter/auth/keyring_internal.h \
+	filter/auth/keyring_table.c \
 	filter/auth/sign_key.c \
 	filter/auth/sign_key.h \
+	filter/auth/sign_table.c \
+	filter/auth/sign_table.h \
 	filter/auth/signature.c \
 	filter/auth/signature.h \
 	filter/auth/iprev.c \
