@@ -143,6 +143,14 @@ dkim_begin(const struct header_list *headers, struct dns_batch *dns,
 	return dkim;
 }
 
+struct span
+dkim_domain(const struct dkim *dkim, size_t number)
+{
+	if (!dkim || number >= dkim->n)
+		return SPAN_NONE;
+	return dkim->facts.signatures[number].domain;
+}
+
 /* --- after the body: key and body hash ---------------------------------------------- */
 
 /* Decides unless one of the keys may be used. */

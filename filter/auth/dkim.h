@@ -61,6 +61,9 @@ struct dkim;
 struct dkim *dkim_begin(const struct header_list *headers,
     struct dns_batch *dns, struct bodyhash_set *hashes, int64_t now,
     struct arena *arena);
+/* d= of the signature with this number, before it is judged; p NULL: it cannot
+ * be read, or there is none. */
+struct span dkim_domain(const struct dkim *dkim, size_t number);
 /* `dkim` NULL (out of memory): all temperror. Never NULL unless arena failed. */
 const struct dkim_facts *dkim_end(struct dkim *dkim, struct arena *arena);
 

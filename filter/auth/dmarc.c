@@ -65,23 +65,20 @@ enum aligned { ALIGNED_NO, ALIGNED_YES, ALIGNED_UNSURE };
 /*
  * Relaxed: the same organisational domain. Such a domain is the name itself or
  * above it, so a name that is not below the author's needs no walk: who signs
- * with many domains cannot make us ask for all of them.
+ * with many domains cannot make us ask for all of them. `name` is normal.
  */
 static enum aligned
-aligned(struct judge *j, struct span domain, bool strict)
+aligned_relaxed(struct judge *j, struct span name)
 {
 	struct span author = j->facts.from_domain;
 	struct dmarc_walk walk;
-	struct span name;
 
-	if (domain_normalise(domain, j->arena, &name))
-		return ALIGNED_NO;
-	if (span_eq(name, author))
-		return ALIGNED_YES;
-	if (strict)
-		return ALIGNED_NO;
-	if (j->walk.broken) /* whose organisation the author is of */
-		return ALIGNED_UNSURE;
+	/* Whose organisation the author is of is not known: no two top-level
+	 * domains are of one. */
+	if (j->walk.broken)
+		return domain_is_below(name, domain_suffix(author, 1))
+			   ? ALIGNED_UNSURE
+			   : ALIGNED_NO;
 	if (!domain_is_below(name, j->walk.org))
 		return ALIGNED_NO;
 	dmarc_walk(&walk, name, j->dns, j->arena);
@@ -90,21 +87,56 @@ aligned(struct judge *j, struct span domain, bool strict)
 	return span_eq(walk.org, j->walk.org) ? ALIGNED_YES : ALIGNED_NO;
 }
 
-/* True when one is aligned; the first is remembered. */
-static bool
-any_aligned(struct judge *j, const struct span *domains, size_t n, bool strict)
+/*
+ * Whether one of the domains is aligned, and which: one that is the author's
+ * own is found before DNS is asked about others.
+ */
+static enum aligned
+any_aligned(struct judge *j, const struct span *domains, size_t n, bool strict,
+    struct span *ret)
 {
+	enum aligned best = ALIGNED_NO;
+	struct span name;
+
 	for (size_t i = 0; i < n; i++) {
-		enum aligned is = aligned(j, domains[i], strict);
-		if (is == ALIGNED_UNSURE)
-			j->unsure = true;
-		if (is != ALIGNED_YES)
-			continue;
-		if (!j->facts.aligned_domain.p)
-			j->facts.aligned_domain = domains[i];
-		return true;
+		if (domain_normalise(domains[i], j->arena, &name) == 0 &&
+		    span_eq(name, j->facts.from_domain)) {
+			*ret = name;
+			return ALIGNED_YES;
+		}
 	}
-	return false;
+	for (size_t i = 0; !strict && i < n; i++) {
+		if (domain_normalise(domains[i], j->arena, &name))
+			continue;
+		enum aligned is = aligned_relaxed(j, name);
+		if (is == ALIGNED_YES) {
+			*ret = name;
+			return is;
+		}
+		if (is == ALIGNED_UNSURE)
+			best = is;
+	}
+	return best;
+}
+
+static void
+align(struct judge *j, const struct dmarc_record *record)
+{
+	const struct dmarc_request *r = j->request;
+	struct dmarc_facts *facts = &j->facts;
+	struct span by_dkim, by_spf;
+	enum aligned dkim = any_aligned(
+	    j, r->dkim_domains, r->n_dkim, record->adkim_strict, &by_dkim);
+	enum aligned spf = any_aligned(
+	    j, r->spf_domains, r->n_spf, record->aspf_strict, &by_spf);
+
+	j->unsure = dkim == ALIGNED_UNSURE || spf == ALIGNED_UNSURE;
+	facts->dkim_aligned = dkim == ALIGNED_YES;
+	facts->spf_aligned = spf == ALIGNED_YES;
+	if (facts->dkim_aligned)
+		facts->aligned_domain = by_dkim;
+	else if (facts->spf_aligned)
+		facts->aligned_domain = by_spf;
 }
 
 /* Something not decided now could make it pass later. */
@@ -112,14 +144,13 @@ static bool
 might_align(struct judge *j, const struct dmarc_record *record)
 {
 	const struct dmarc_request *r = j->request;
-	bool strict = record->adkim_strict && record->aspf_strict;
+	struct span which;
 
-	if (j->unsure || r->spf_temperror || r->dkim_temperror)
-		return true;
-	for (size_t i = 0; i < r->n_unsure; i++)
-		if (aligned(j, r->unsure_domains[i], strict) != ALIGNED_NO)
-			return true;
-	return false;
+	return j->unsure || r->spf_temperror || r->dkim_temperror ||
+	       any_aligned(j, r->unsure_dkim, r->n_unsure_dkim,
+		   record->adkim_strict, &which) != ALIGNED_NO ||
+	       any_aligned(j, r->unsure_spf, r->n_unsure_spf,
+		   record->aspf_strict, &which) != ALIGNED_NO;
 }
 
 /* --- the policy that applies (section 4.10.1) ---------------------------------------- */
@@ -140,7 +171,7 @@ author_exists(struct judge *j, bool *ret)
 static enum dmarc_policy
 published_policy(struct judge *j)
 {
-	const struct dmarc_record *record = &j->applied->record;
+	const struct dmarc_record *record = &j->applied->form->record;
 	bool exists = true;
 
 	if (j->applied == j->walk.steps)
@@ -167,7 +198,7 @@ tested(enum dmarc_policy policy, bool testing)
 static const struct dmarc_step *
 applied_step(const struct dmarc_walk *walk)
 {
-	if (walk->n && walk->steps[0].found)
+	if (walk->n && walk->steps[0].form)
 		return &walk->steps[0];
 	return walk->org_step ? walk->org_step : walk->psd_step;
 }
@@ -177,14 +208,10 @@ applied_step(const struct dmarc_walk *walk)
 static void
 apply(struct judge *j)
 {
-	const struct dmarc_request *r = j->request;
-	const struct dmarc_record *record = &j->applied->record;
+	const struct dmarc_record *record = &j->applied->form->record;
 	struct dmarc_facts *facts = &j->facts;
 
-	facts->dkim_aligned =
-	    any_aligned(j, r->dkim_domains, r->n_dkim, record->adkim_strict);
-	facts->spf_aligned =
-	    any_aligned(j, r->spf_domains, r->n_spf, record->aspf_strict);
+	align(j, record);
 	facts->published = published_policy(j);
 	if (facts->dkim_aligned || facts->spf_aligned) {
 		conclude(facts, DMARC_PASS, NULL);
@@ -218,7 +245,6 @@ judge_domain(struct judge *j, struct span domain)
 	dmarc_walk(&j->walk, facts->from_domain, j->dns, j->arena);
 	facts->org_domain = j->walk.org;
 	j->applied = applied_step(&j->walk);
-	j->unsure = false;
 	if (!j->applied && j->walk.broken) {
 		conclude(facts, DMARC_TEMPERROR,
 		    "the DMARC record cannot be looked up");
@@ -229,8 +255,8 @@ judge_domain(struct judge *j, struct span domain)
 		return;
 	}
 	facts->record_domain = j->applied->domain;
-	facts->record = j->applied->record;
-	if (!j->applied->usable)
+	facts->record = j->applied->form->record;
+	if (!j->applied->form->usable)
 		conclude(facts, DMARC_NONE, "the record has no valid policy");
 	else
 		apply(j);
@@ -286,8 +312,9 @@ from_domains(const struct addr_list *from, struct span *domains, size_t *ret_n)
 	return !from->truncated;
 }
 
-/* Why a pass would not be of the From that people are shown, or NULL. A
- * message with such a From is outside of DMARC (section 4.4). */
+/* Why a pass, or that nobody asks for anything, would not be of the From that
+ * people are shown, or NULL. A message with such a From is outside of DMARC
+ * (section 4.4). */
 static const char *
 from_problem(const struct dmarc_request *request, bool complete)
 {
@@ -320,7 +347,8 @@ dmarc_check(const struct dmarc_request *request, struct dns_batch *dns,
 	}
 	for (size_t i = 0; i < n; i++)
 		take_worse(&j, domains[i], i == 0, ret);
-	if (request->from_domain.p || ret->result != DMARC_PASS)
+	if (request->from_domain.p ||
+	    (ret->result != DMARC_PASS && ret->result != DMARC_NONE))
 		return;
 	const char *problem = from_problem(request, complete);
 	if (problem)

@@ -48,8 +48,8 @@ struct dmarc_request {
 	size_t n_dkim;
 	/* What might have passed: not decided, for a reason that will go away.
 	 * Unaligned ones do not matter. */
-	const struct span *unsure_domains;
-	size_t n_unsure;
+	const struct span *unsure_spf, *unsure_dkim;
+	size_t n_unsure_spf, n_unsure_dkim;
 	/* The same where the domain is not known. */
 	bool spf_temperror, dkim_temperror;
 };
@@ -65,8 +65,11 @@ struct dmarc_facts {
 	struct span org_domain; /* of from_domain; p NULL: not known */
 	struct dmarc_record record;
 	bool spf_aligned, dkim_aligned;
-	struct span aligned_domain; /* that made it pass */
-	struct span problem;        /* for people; p == NULL */
+	/* That made it pass: of DKIM where a signature is aligned, the From
+	 * domain's own before one below its organisation; else of SPF. A-labels;
+	 * p NULL: nothing is aligned. */
+	struct span aligned_domain;
+	struct span problem; /* for people; p == NULL */
 };
 
 #define DMARC_QUERIES_MAX 8 /* of one tree walk, RFC 9989 section 4.10 */
@@ -77,9 +80,10 @@ struct dmarc_facts {
  *
  * Exactly one domain in one From field is judged by the RFC. Of several the
  * worst outcome counts (section 11.5: each is judged, and the strictest policy
- * of those that fail is taken). A message without a usable domain, and one
- * that would pass but has several From fields, or one that programs may read
- * in several ways, is DMARC_PERMERROR.
+ * of those that fail is taken). A message without a usable domain is
+ * DMARC_PERMERROR, and so is one that would be a pass or none but has several
+ * From fields, more domains than are judged, or a From that programs may read
+ * in several ways.
  *
  * Memory: arena. Thread: any; may block on DNS. Never fails.
  */
@@ -89,6 +93,15 @@ void dmarc_check(const struct dmarc_request *request, struct dns_batch *dns,
 /* Begins to ask for the records of the From domain; never waits. */
 void dmarc_want(
     struct span from_domain, struct dns_batch *dns, struct arena *arena);
+
+/*
+ * The same for a domain that SPF or DKIM may authenticate, where a relaxed
+ * alignment will ask for its organisation: not for the From domain itself, nor
+ * for one that is nobody's neighbour. (What makes neighbours here, the Public
+ * Suffix List, decides only how early the questions are asked.)
+ */
+void dmarc_want_aligned(struct span from_domain, struct span domain,
+    struct dns_batch *dns, struct arena *arena);
 
 /*
  * Reads one record's text. ERR_SYNTAX: not a DMARC record, or a tag is there

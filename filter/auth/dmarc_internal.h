@@ -8,17 +8,23 @@ bool dmarc_has_version(struct span text);
 
 /* --- dmarc_walk.c: the DNS tree walk (RFC 9989 section 4.10) ------------------ */
 
+/* A record of an answer in its parsed form, which hangs on the answer. */
+struct dmarc_form {
+	bool found;  /* it can be read */
+	bool usable; /* its policy can be applied */
+	struct dmarc_record record;
+};
+
 struct dmarc_step {
 	struct span domain; /* asked about */
-	bool found;         /* there is one DMARC record, and it can be read */
-	bool usable;        /* its policy can be applied */
-	struct dmarc_record record;
+	/* The one DMARC record there; NULL: none that can be read. */
+	const struct dmarc_form *form;
 };
 
 struct dmarc_walk {
 	size_t n; /* steps taken; the first is the domain itself */
 	struct dmarc_step steps[DMARC_QUERIES_MAX];
-	bool broken; /* the last step's answer did not come: no org domain */
+	bool broken; /* the last step's answer cannot be had: no org domain */
 	struct span org; /* organisational domain; p NULL when broken */
 	/* The record at `org` and the one of the public suffix above it. */
 	const struct dmarc_step *org_step, *psd_step;

@@ -8,6 +8,8 @@ filter_scan_libscan_a_SOURCES = \
 	filter/scan/scan_arc.h \
 	filter/scan/scan_iprev.c \
 	filter/scan/scan_iprev.h \
+	filter/scan/scan_dmarc.c \
+	filter/scan/scan_internal.h \
 	filter/scan/scan_learned.c \
 	filter/scan/scan_reputation.c \
 	filter/scan/scan_list.c \

@@ -7,6 +7,7 @@
 #include "filter/base/lock.h"
 #include "filter/mail/domain.h"
 #include "filter/scan/scan_arc.h"
+#include "filter/scan/scan_internal.h"
 #include "filter/scan/scan_iprev.h"
 #include "filter/scan/scan_list.h"
 #include "filter/scan/slots.h"
@@ -140,10 +141,8 @@ scan_tick(struct scan *scan)
 
 /* --- stages -------------------------------------------------------------------------- */
 
-/* Without a network nothing is known of a sender, which is not to say that
- * DNS failed. */
-static bool
-authenticates(const struct scan *scan)
+bool
+scan_authenticates(const struct scan *scan)
 {
 	return scan->direction == DIRECTION_IN && scan->config->network;
 }
@@ -165,7 +164,7 @@ at_mail(struct scan *scan)
 {
 	struct spf_request request;
 
-	if (!authenticates(scan) || !scan->envelope->client_ip.family)
+	if (!scan_authenticates(scan) || !scan->envelope->client_ip.family)
 		return;
 	spf_request_of(scan, &request);
 	spf_want(&request, scan->dns, scan->arena);
@@ -174,13 +173,11 @@ at_mail(struct scan *scan)
 static void
 at_end_of_headers(struct scan *scan)
 {
-	if (!authenticates(scan))
+	if (!scan_authenticates(scan))
 		return;
 	scan->dkim = dkim_begin(message_headers(scan->message), scan->dns,
 	    scan->hashes, scan->now, scan->arena);
-	struct span domain = scan_from_domain(scan);
-	if (domain.len)
-		dmarc_want(domain, scan->dns, scan->arena);
+	scan_want_dmarc(scan);
 }
 
 void
@@ -254,8 +251,6 @@ static const struct spf_facts spf_off = {.state = FACT_OFF};
 static const struct spf_facts spf_broken = {.state = FACT_BROKEN};
 static const struct scan_dkim_facts dkim_off = {.state = FACT_OFF};
 static const struct scan_dkim_facts dkim_broken = {.state = FACT_BROKEN};
-static const struct scan_dmarc_facts dmarc_off = {.state = FACT_OFF};
-static const struct scan_dmarc_facts dmarc_broken = {.state = FACT_BROKEN};
 
 const struct spf_facts *
 scan_spf(struct scan *scan)
@@ -264,7 +259,7 @@ scan_spf(struct scan *scan)
 
 	if (scan->spf)
 		return scan->spf;
-	if (!authenticates(scan))
+	if (!scan_authenticates(scan))
 		return &spf_off;
 	struct spf_facts *facts = arena_zalloc(scan->arena, sizeof *facts);
 	if (!facts)
@@ -285,7 +280,7 @@ scan_dkim(struct scan *scan)
 {
 	if (scan->dkim_facts)
 		return scan->dkim_facts;
-	if (!authenticates(scan))
+	if (!scan_authenticates(scan))
 		return &dkim_off;
 	struct scan_dkim_facts *facts =
 	    arena_zalloc(scan->arena, sizeof *facts);
@@ -300,69 +295,6 @@ scan_dkim(struct scan *scan)
 	for (size_t i = 0; i < facts->dkim->n; i++)
 		if (facts->dkim->signatures[i].result == DKIM_TEMPERROR)
 			facts->state = FACT_LATER;
-	if (facts->state == FACT_LATER)
-		scan_degrade(scan, "dns");
-	return facts;
-}
-
-/*
- * What passed and what may yet pass, as DMARC wants it. A signature over a
- * field that was multiplied since says nothing of the From that is shown.
- * False when memory is short.
- */
-static bool
-dmarc_dkim(const struct dkim_facts *dkim, const struct spf_facts *spf,
-    struct arena *arena, struct dmarc_request *request)
-{
-	size_t n = dkim ? dkim->n : 0;
-	struct span *passed = arena_calloc(arena, n, sizeof *passed);
-	struct span *unsure = arena_calloc(arena, n + 1, sizeof *unsure);
-
-	if (!passed || !unsure)
-		return false;
-	request->dkim_domains = passed;
-	request->unsure_domains = unsure;
-	request->dkim_temperror = !dkim;
-	for (size_t i = 0; i < n; i++) {
-		const struct dkim_signature *s = &dkim->signatures[i];
-		if (s->result == DKIM_PASS && !s->multiplied.p)
-			passed[request->n_dkim++] = s->domain;
-		else if (s->result == DKIM_TEMPERROR)
-			unsure[request->n_unsure++] = s->domain;
-	}
-	if (spf->state == FACT_LATER)
-		unsure[request->n_unsure++] = spf->mail.domain;
-	return true;
-}
-
-const struct scan_dmarc_facts *
-scan_dmarc(struct scan *scan)
-{
-	struct dmarc_request request = {0};
-
-	if (scan->dmarc)
-		return scan->dmarc;
-	if (!authenticates(scan))
-		return &dmarc_off;
-	const struct spf_facts *spf = scan_spf(scan);
-	const struct scan_dkim_facts *dkim = scan_dkim(scan);
-	struct scan_dmarc_facts *facts =
-	    arena_zalloc(scan->arena, sizeof *facts);
-	if (!facts || !dmarc_dkim(dkim->dkim, spf, scan->arena, &request))
-		return &dmarc_broken;
-	scan->dmarc = facts;
-	request.from = message_from(scan->message);
-	request.from_fields =
-	    header_count(message_headers(scan->message), SPAN("From"));
-	if (spf->state == FACT_DONE && spf->mail.result == SPF_PASS) {
-		request.spf_domains = &spf->mail.domain;
-		request.n_spf = 1;
-	}
-	request.from_lookalike =
-	    header_lookalike(message_headers(scan->message), SPAN("From"));
-	dmarc_check(&request, scan->dns, scan->arena, &facts->dmarc);
-	facts->state =
-	    facts->dmarc.result == DMARC_TEMPERROR ? FACT_LATER : FACT_DONE;
 	if (facts->state == FACT_LATER)
 		scan_degrade(scan, "dns");
 	return facts;

@@ -140,6 +140,7 @@ static const char zone_text[] =
     "sub.example.com A 192.0.2.1\n"
     "nodata.example.com MX 5 mail.example.com\n"
     "_dmarc.strict.example.com TXT \"v=DMARC1; p=reject; adkim=s; aspf=s\"\n"
+    "_dmarc.strict-spf.example TXT \"v=DMARC1; p=reject; aspf=s\"\n"
     "_dmarc.own.example.com TXT \"v=DMARC1; p=quarantine; psd=n\"\n"
     "_dmarc.test.example TXT \"v=DMARC1; p=reject; t=y\"\n"
     "_dmarc.testq.example TXT \"v=DMARC1; p=quarantine; t=y\"\n"
@@ -356,6 +357,13 @@ static const struct several_case {
     {"two From fields do not pass, same domain or not",
 	"a@example.com, b@example.com", "example.com", 2, false,
 	DMARC_PERMERROR, U, "example.com"},
+    {"more domains than are judged are not none either",
+	"a@1.nothing.example, a@2.nothing.example, a@3.nothing.example, "
+	"a@4.nothing.example, a@example.com",
+	"", 1, false, DMARC_PERMERROR, U, "1.nothing.example"},
+    {"two From fields without a record are outside of DMARC",
+	"a@nothing.example, b@nothing.example", "", 2, false, DMARC_PERMERROR,
+	U, "nothing.example"},
     {"two From fields fail", "a@example.com, b@none.example", "", 2, false,
 	DMARC_FAIL, R, "example.com"},
     {"a field that looks like From keeps it from passing (row 3)",
@@ -395,18 +403,31 @@ test_unsure(struct dns *dns, struct arena *a)
 {
 	struct span ours = SPAN("mail.example.com");
 	struct span theirs = SPAN("example.org");
-	struct dmarc_request request = {.unsure_domains = &ours, .n_unsure = 1};
+	struct dmarc_request request = {
+	    .unsure_dkim = &ours, .n_unsure_dkim = 1};
 	struct answer got;
 
 	TAP_CASE("what might align later is temporary")
 	check(dns, "a@example.com", "", "", &request, a, &got);
 	CHECK_INT(got.facts.result, DMARC_TEMPERROR);
 	TAP_CASE("what can never align does not matter")
-	request.unsure_domains = &theirs;
+	request.unsure_dkim = &theirs;
 	check(dns, "a@example.com", "", "", &request, a, &got);
 	CHECK_INT(got.facts.result, DMARC_FAIL);
+	TAP_CASE("strict alignment of the one method is not that of the other")
+	ours = SPAN("mail.strict-spf.example");
+	request =
+	    (struct dmarc_request){.unsure_spf = &ours, .n_unsure_spf = 1};
+	check(dns, "a@strict-spf.example", "", "", &request, a, &got);
+	CHECK_INT(got.facts.result, DMARC_FAIL);
+	request =
+	    (struct dmarc_request){.unsure_dkim = &ours, .n_unsure_dkim = 1};
+	check(dns, "a@strict-spf.example", "", "", &request, a, &got);
+	CHECK_INT(got.facts.result, DMARC_TEMPERROR);
+	ours = SPAN("mail.example.com");
+	request.unsure_dkim = &ours;
 	TAP_CASE("a pass stands by itself")
-	request.unsure_domains = &ours;
+	request.unsure_dkim = &ours;
 	check(dns, "a@example.com", "example.com", "", &request, a, &got);
 	CHECK_INT(got.facts.result, DMARC_PASS);
 	CHECK_STR(got.facts.aligned_domain, "example.com");
@@ -470,9 +491,61 @@ test_walk(struct dns *dns, struct arena *a)
 	dmarc_org_domain(
 	    SPAN("a.b.c.d.e.f.g.h.i.j.mail.example.com"), batch, a);
 	CHECK_INT(dns_batch_questions(batch)->n, DMARC_QUERIES_MAX);
+	TAP_CASE("a neighbour's walk is wanted early, a stranger's is not")
+	batch = dns_batch_new(dns, a, 1000, 100);
+	dmarc_want_aligned(SPAN("example.com"), SPAN("example.com"), batch, a);
+	dmarc_want_aligned(SPAN("example.com"), SPAN("b.test"), batch, a);
+	dmarc_want_aligned(SPAN("example.com"), SPAN("b..test"), batch, a);
+	CHECK_INT(dns_batch_questions(batch)->n, 0);
+	dmarc_want_aligned(
+	    SPAN("a.example.com"), SPAN("B.Example.COM"), batch, a);
+	CHECK_INT(dns_batch_questions(batch)->n, 3);
+	CHECK_STR(
+	    dns_batch_questions(batch)->v[0].name, "_dmarc.b.example.com");
 	TAP_CASE("no organisation is known of what is no domain, or not now")
 	CHECK_INT(dmarc_org_domain(SPAN(".."), batch, a).len, 0);
 	CHECK_INT(dmarc_org_domain(SPAN("x.slow.example"), batch, a).len, 0);
+}
+
+/* --- which domain, and what it costs -------------------------------------------------- */
+
+static void
+test_aligned_domain(struct dns *dns, struct arena *a)
+{
+	struct dmarc_request request = {0};
+	struct answer got, again;
+
+	TAP_CASE("the author's own domain is found first, without a question")
+	check(dns, "a@example.com", "x.example.com,EXAMPLE.com", "", &request,
+	    a, &got);
+	CHECK_STR(got.facts.aligned_domain, "example.com");
+	CHECK_INT(got.questions, 2);
+	TAP_CASE("else the first of its organisation")
+	check(dns, "a@example.com", "example.org,x.example.com", "", &request,
+	    a, &got);
+	CHECK_STR(got.facts.aligned_domain, "x.example.com");
+	TAP_CASE("DKIM's is shown before SPF's")
+	check(dns, "a@example.com", "x.example.com", "example.com", &request, a,
+	    &got);
+	CHECK_STR(got.facts.aligned_domain, "x.example.com");
+	CHECK(got.facts.dkim_aligned && got.facts.spf_aligned);
+	check(dns, "a@example.com", "example.org", "y.example.com", &request, a,
+	    &got);
+	CHECK_STR(got.facts.aligned_domain, "y.example.com");
+	TAP_CASE("none where nothing is aligned")
+	check(dns, "a@example.com", "example.org", "", &request, a, &got);
+	CHECK(got.facts.aligned_domain.p == NULL);
+	TAP_CASE("a record is parsed once for each answer of DNS")
+	check(dns, "a@example.com", "", "", &request, a, &again);
+	CHECK(got.facts.record.text.p != NULL);
+	CHECK(got.facts.record.text.p == again.facts.record.text.p);
+	TAP_CASE("who is of another top-level domain is never unsure")
+	check(dns, "a@under.slow.example", "other.example", "", &request, a,
+	    &got);
+	CHECK_INT(got.facts.result, DMARC_TEMPERROR);
+	check(
+	    dns, "a@under.slow.example", "example.com", "", &request, a, &got);
+	CHECK_INT(got.facts.result, DMARC_FAIL);
 }
 
 /* A From domain of 127 labels (row 46), and one of 254 bytes (row 6). */
@@ -515,6 +588,7 @@ main(void)
 	test_several(dns, a);
 	test_unsure(dns, a);
 	test_walk(dns, a);
+	test_aligned_domain(dns, a);
 	test_long(dns, a);
 	dns_close(dns);
 	arena_free(a);
