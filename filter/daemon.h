@@ -22,6 +22,7 @@ struct daemon {
 	struct lock lock;
 	struct snapshot *snapshot; /* in force; guarded by lock */
 	unsigned sessions_limit;   /* limits.sessions of the start */
+	bool inet;                 /* MTAs come over TCP; set before them */
 	struct dns *dns;
 	struct scan_slots *slots;
 	struct ref_source refs;

@@ -3,13 +3,14 @@
 #include "filter/base/codec.h"
 #include "filter/fields_internal.h"
 #include "filter/mail/authres.h"
+#include "filter/signing.h"
 
 /*
  * Which fields, by the mode of the headers: none, own (X-Assay-Ref and
  * X-Assay-Would alone), full. Copies that came from outside go first: of all
  * that we would write, and of every Authentication-Results that could be taken
- * for ours. Mail that leaves gets X-Assay-Ref and nothing else; on what a user
- * of ours sends to mailboxes here, results of ours stand too.
+ * for ours. Mail that leaves gets X-Assay-Ref and its signatures; on what a
+ * user of ours sends to mailboxes here, results of ours stand too.
  */
 
 #define REMOVALS_MAX 20000 /* edits of one message */
@@ -257,16 +258,13 @@ mark_subject(const struct fields_request *request, struct fields *ret)
 		ret->subject = buf_str(&out);
 }
 
-bool
-fields_make(const struct fields_request *request, struct fields *ret)
+static void
+make_edits(const struct fields_request *request, enum headers_mode mode,
+    struct fields *ret)
 {
-	enum headers_mode mode = headers_of(request);
 	bool full =
 	    mode == HEADERS_FULL && request->scan->direction != DIRECTION_OUT;
 
-	*ret = (struct fields){0};
-	if (mode == HEADERS_NONE)
-		return true;
 	make_removals(request, mode, ret);
 	if (mode == HEADERS_FULL && fields_has_authres(request->scan))
 		fields_add_authres(request, ret);
@@ -276,8 +274,22 @@ fields_make(const struct fields_request *request, struct fields *ret)
 	if (full && request->verdict->tag_headers &&
 	    request->verdict->policy->subject_mark.len)
 		mark_subject(request, ret);
+}
+
+bool
+fields_make(const struct fields_request *request, struct fields *ret)
+{
+	enum headers_mode mode = headers_of(request);
+
+	*ret = (struct fields){0};
+	if (mode != HEADERS_NONE)
+		make_edits(request, mode, ret);
 	for (size_t i = 0; i < ret->additions.n; i++)
 		if (!ret->additions.v[i].value)
 			return false;
+	if (arena_failed(request->arena))
+		return false;
+	/* Last: over what leaves, in every mode. */
+	signing_add(request->signing, request, ret);
 	return !arena_failed(request->arena);
 }

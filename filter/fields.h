@@ -7,6 +7,8 @@
  * The header fields that a verdict adds and removes, as a list of edits: what
  * the milter carries out and what `assay check --format mail` shows.
  */
+struct signing;
+
 struct fields_request {
 	struct arena *arena;
 	const struct settings *settings;
@@ -14,6 +16,7 @@ struct fields_request {
 	const struct examination *examination;
 	const struct verdict *verdict;
 	const char *ref; /* "" where none was made: X-Assay-Ref is left out */
+	const struct signing *signing; /* signing_plan()'s; NULL: unsigned */
 	/* Values begin with a blank of their own. */
 	bool leading_space;
 };
@@ -41,5 +44,12 @@ struct fields {
 
 /* Memory: request->arena. False when it failed: do nothing then. */
 bool fields_make(const struct fields_request *request, struct fields *ret);
+
+/*
+ * The header as it leaves once the edits are done: views of the message and of
+ * `fields`. Memory: request->arena; NULL when it failed.
+ */
+const struct header_list *fields_leaving(
+    const struct fields_request *request, const struct fields *fields);
 
 #endif

@@ -10,6 +10,7 @@ filter_libfilter_a_SOURCES = \
 	filter/fields.c filter/fields.h \
 	filter/fields_authres.c \
 	filter/fields_internal.h \
+	filter/fields_leave.c \
 	filter/fields_spam.c \
 	filter/journal.c filter/journal.h \
 	filter/mta.h \
@@ -30,6 +31,8 @@ filter_libfilter_a_SOURCES = \
 	filter/settings_auth.c \
 	filter/settings_lists.c \
 	filter/settings_table.c filter/snapshot.c \
+	filter/sign.c filter/sign.h \
+	filter/signing.c filter/signing.h \
 	filter/socket.c filter/socket.h \
 	filter/state.c filter/state.h \
 	filter/stats.c filter/stats.h \

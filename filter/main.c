@@ -334,6 +334,7 @@ start(struct program *p, struct snapshot *snapshot, struct err *err)
 	}
 	if (daemon_open(&p->daemon, &p->source, snapshot, err))
 		return err->code;
+	p->daemon.inet = socket_is_inet(span_of(name));
 	/* A reload may come as soon as the control thread runs. */
 	snapshot = daemon_snapshot(&p->daemon);
 	int rc = control_start(
@@ -517,6 +518,7 @@ main(int argc, char **argv)
 	    .path = p->options.config,
 	    .assignments = p->options.assignments,
 	    .n_assignments = p->options.n_assignments,
+	    .keys = true,
 	};
 	struct snapshot *snapshot = snapshot_load(&p->source, on_report, NULL);
 	if (!snapshot)

@@ -5,6 +5,7 @@
 
 #include "filter/base/clock.h"
 #include "filter/base/log.h"
+#include "filter/signing.h"
 
 /*
  * Connection data live in the session, a message's in its arena, which is
@@ -392,6 +393,21 @@ session_header(struct session *s, const char *name, const char *value)
 	message_header(s->t.message, span_of(name), raw);
 }
 
+static void
+plan_signing(struct session *s)
+{
+	struct signing_request request = {
+	    .settings = &s->snapshot->settings,
+	    .keyring = s->snapshot->keyring,
+	    .scan = s->t.scan,
+	    .inet = s->daemon->inet,
+	    .ref = s->t.ref,
+	};
+
+	if (s->t.scan)
+		s->t.signing = signing_plan(&request);
+}
+
 void
 session_end_of_headers(struct session *s)
 {
@@ -405,6 +421,7 @@ session_end_of_headers(struct session *s)
 		s->t.envelope.queue_id = arena_span(s->arena, id);
 	message_headers_done(s->t.message);
 	session_stage(s, SCAN_EOH);
+	plan_signing(s);
 }
 
 void

@@ -18,6 +18,7 @@ struct transaction {
 	struct envelope envelope;
 	struct message *message;                      /* NULL: memory ended */
 	struct scan *scan;                            /* NULL: memory ended */
+	const struct signing *signing;                /* NULL: unsigned */
 	struct session_policies VEC(size_t) policies; /* each once */
 	size_t n_rcpts;
 	struct span first_rcpt;

@@ -189,6 +189,7 @@ enact(struct session *s, struct judgement *j)
 	    .examination = &j->examination,
 	    .verdict = &j->verdict,
 	    .ref = s->t.ref,
+	    .signing = s->t.signing,
 	    .leading_space = s->mta.can & MTA_LEADING_SPACE,
 	};
 

@@ -34,13 +34,20 @@ struct failure_rule {
 	enum failure_action action;
 };
 
+/* auth.sign_as: a login that may sign for a domain not its own. */
+struct sign_pair {
+	struct span login;  /* as the MTA tells it; "*", "*@DOMAIN" */
+	struct span domain; /* A-labels, or "*" */
+};
+
 /* auth: outgoing signatures and seals. Domains are A-labels. */
 struct sign_settings {
 	bool on;          /* auth.sign */
 	bool inet;        /* on inet: sockets too */
 	struct span keys; /* folder */
+	bool keys_named;  /* not the default one */
 	struct span key_table, signing_table;
-	const struct span *as; /* LOGIN:DOMAIN */
+	const struct sign_pair *as;
 	size_t n_as;
 	const struct span *local; /* domains of internal clients */
 	size_t n_local;
@@ -127,11 +134,13 @@ struct settings_source {
 	bool local;
 	bool no_rules; /* read none at all */
 	bool lint;     /* say also what only lint says */
+	bool keys;     /* read the private keys too */
 };
 
 #define POLICY_DEFAULT 0
 #define POLICY_OUTBOUND 1
 
+struct keyring;
 struct engine; /* rule set and scorers' states, see examine.h */
 
 struct snapshot {
@@ -139,7 +148,8 @@ struct snapshot {
 	struct settings settings;
 	struct scan_config scan;
 	struct engine *engine;
-	uint64_t number; /* 1 at start, up with each reload */
+	struct keyring *keyring; /* NULL: source.keys was not set */
+	uint64_t number;         /* 1 at start, up with each reload */
 };
 
 /* Called for each error ("file:line:column: text") and warning. */

@@ -1,9 +1,10 @@
+#include "filter/auth/signature.h"
 #include "filter/mail/domain.h"
 #include "filter/settings_internal.h"
 
 /*
  * The sections auth and report: names become A-labels here, so that whoever
- * compares does not have to think of it. Keys themselves are read by sign.c.
+ * compares does not have to think of it. Keys themselves are read by auth/keyring.c.
  */
 
 /* A list of domain names as A-labels; what is none is an error. */
@@ -35,6 +36,61 @@ fill_list(const struct section *section, const char *name,
 	*ret_n = value->n;
 }
 
+/* A login may hold a colon, a domain none. */
+static bool
+read_pair(struct span text, struct arena *arena, struct sign_pair *ret)
+{
+	size_t colon = span_rfind_char(text, ':');
+	struct span login, domain;
+
+	if (colon == SPAN_NPOS || colon == 0)
+		return false;
+	login = span_head(text, colon);
+	domain = span_skip(text, colon + 1);
+	if (!span_is(domain, "*") && domain_normalise(domain, arena, &domain))
+		return false;
+	if (span_starts(login, SPAN("*@"))) {
+		struct span of;
+		if (domain_normalise(span_skip(login, 2), arena, &of))
+			return false;
+		login = arena_printf(arena, "*@%.*s", SPAN_ARG(of));
+	}
+	*ret = (struct sign_pair){login, domain};
+	return true;
+}
+
+static void
+fill_pairs(struct settings *settings, const struct option_value *value)
+{
+	struct sign_settings *sign = &settings->sign;
+	struct sign_pair *pairs =
+	    arena_calloc(settings->conf->arena, value->n, sizeof *pairs);
+	size_t n = 0;
+
+	for (size_t i = 0; pairs && i < value->n; i++)
+		if (read_pair(
+			value->items[i], settings->conf->arena, &pairs[n]))
+			n++;
+		else
+			settings_fail_at(settings, value, "no LOGIN:DOMAIN",
+			    value->items[i]);
+	sign->as = pairs;
+	sign->n_as = n;
+}
+
+static void
+fill_sign_headers(struct settings *settings, const struct section *auth)
+{
+	const struct option_value *value = section_get(auth, "sign_headers");
+
+	fill_list(auth, "sign_headers", &settings->sign.headers,
+	    &settings->sign.n_headers);
+	for (size_t i = 0; i < value->n; i++)
+		if (!signature_name_is_valid(value->items[i]))
+			settings_fail_at(
+			    settings, value, "no field name", value->items[i]);
+}
+
 static void
 fill_sign(struct settings *settings, const struct section *auth)
 {
@@ -49,10 +105,11 @@ fill_sign(struct settings *settings, const struct section *auth)
 	    .signing_table = section_text(auth, "signing_table"),
 	    .expires_s = section_number(auth, "sign_expires") / 1000,
 	};
-	if (!sign->keys.len)
+	sign->keys_named = sign->keys.len > 0;
+	if (!sign->keys_named)
 		sign->keys = SPAN(ASSAY_CONFDIR "/keys");
-	fill_list(auth, "sign_as", &sign->as, &sign->n_as);
-	fill_list(auth, "sign_headers", &sign->headers, &sign->n_headers);
+	fill_pairs(settings, section_get(auth, "sign_as"));
+	fill_sign_headers(settings, auth);
 	fill_domains(settings, section_get(auth, "sign_local"), &sign->local,
 	    &sign->n_local);
 	if (seal->text.len &&

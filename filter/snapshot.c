@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "filter/auth/keyring.h"
 #include "filter/examine.h"
 
 /*
@@ -66,6 +67,23 @@ apply_source(struct snapshot *snapshot, const struct settings_source *source)
 	return 0;
 }
 
+static int
+load_keys(struct snapshot *snapshot, const struct settings_source *source,
+    settings_report_fn *report, void *arg)
+{
+	const struct sign_settings *sign = &snapshot->settings.sign;
+	struct keyring_source from = {
+	    .folder = sign->keys,
+	    .folder_named = sign->keys_named,
+	    .key_table = sign->key_table,
+	    .signing_table = sign->signing_table,
+	};
+
+	if (!source->keys)
+		return 0;
+	return keyring_load(&from, report, arg, &snapshot->keyring);
+}
+
 struct snapshot *
 snapshot_load(
     const struct settings_source *source, settings_report_fn *report, void *arg)
@@ -86,6 +104,8 @@ snapshot_load(
 	if (rc == 0)
 		rc = apply_source(snapshot, source);
 	report_conf(conf, report, arg);
+	if (rc == 0)
+		rc = load_keys(snapshot, source, report, arg);
 	if (rc == ERR_NOMEM)
 		report(arg, false, "out of memory");
 	if (rc == 0)
@@ -112,6 +132,7 @@ snapshot_unref(struct snapshot *snapshot)
 			     &snapshot->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	engine_close(snapshot->engine);
+	keyring_free(snapshot->keyring);
 	conf_free(snapshot->settings.conf);
 	free(snapshot);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -158,6 +159,22 @@ socket_describe(int fd, char *to, size_t size)
 	else if (addr.sa.sa_family == AF_INET6)
 		snprintf(
 		    to, size, "inet6:%u@%s", ntohs(addr.in6.sin6_port), text);
+}
+
+bool
+socket_is_inet(struct span socket)
+{
+	struct sockaddr_storage addr = {0};
+	socklen_t len = sizeof addr;
+	uint64_t fd;
+
+	if (socket_unix_path(socket).len)
+		return false;
+	if (!span_starts(socket, SPAN("fd:")) ||
+	    span_to_u64(span_skip(socket, 3), &fd) || fd > INT_MAX)
+		return true;
+	return getsockname((int)fd, (struct sockaddr *)&addr, &len) != 0 ||
+	       addr.ss_family != AF_UNIX;
 }
 
 int

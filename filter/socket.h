@@ -41,6 +41,9 @@ struct span socket_unix_path(struct span socket);
  * "inet:PORT@ADDRESS", "inet6:..", else "fd:N". Cut at `size`.
  */
 void socket_describe(int fd, char *to, size_t size);
+/* True when what connects to a socket of libmilter's words comes over TCP:
+ * "inet:", "inet6:", and an fd:N that is neither of the two nor a Unix one. */
+bool socket_is_inet(struct span socket);
 /* A group by name or number; ERR_NOTFOUND. */
 int socket_find_group(struct span name, gid_t *ret, struct err *err) MUST_USE;
 /* Gives a socket's file to a group, by name or number; an empty name leaves

@@ -92,6 +92,25 @@ is_odd_name(struct span name)
 	return name.len == 0;
 }
 
+/* To the end, within the limits of the list. */
+static void
+push(struct header_list *list, struct header h)
+{
+	struct header_name *entry = name_make(list, h.name);
+	struct header *to = entry ? VEC_PUSH(list->arena, &list->fields) : NULL;
+
+	if (!to) {
+		list->dropped++;
+		return;
+	}
+	h.nth = ++entry->total;
+	*to = h;
+	entry->last = list->fields.n - 1;
+	if (entry->kept++ == 0)
+		entry->first = entry->last;
+	list->bytes += h.name.len + h.raw.len;
+}
+
 void
 header_add(struct header_list *list, struct span name, struct span raw)
 {
@@ -105,22 +124,19 @@ header_add(struct header_list *list, struct span name, struct span raw)
 	h.truncated = raw.len > left - name.len;
 	h.name = arena_span(list->arena, name);
 	h.raw = arena_span(list->arena, span_head(raw, left - name.len));
-	if (!h.name.p || !h.raw.p) {
+	if (!h.name.p || !h.raw.p)
 		drop(list, name);
-		return;
-	}
-	struct header_name *entry = name_make(list, h.name);
-	struct header *to = entry ? VEC_PUSH(list->arena, &list->fields) : NULL;
-	if (!to) {
+	else
+		push(list, h);
+}
+
+void
+header_share(struct header_list *list, const struct header *header)
+{
+	if (header->name.p && header->raw.p)
+		push(list, *header);
+	else
 		list->dropped++;
-		return;
-	}
-	h.nth = ++entry->total;
-	*to = h;
-	entry->last = list->fields.n - 1;
-	if (entry->kept++ == 0)
-		entry->first = entry->last;
-	list->bytes += h.name.len + h.raw.len;
 }
 
 const struct header *

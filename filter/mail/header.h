@@ -45,6 +45,10 @@ void header_watch(struct header_list *list, struct span name);
 /* Copies a field to the end. Past the limits it is counted and dropped. */
 void header_add(struct header_list *list, struct span name, struct span raw);
 
+/* Adds a field without copying name and value, which must live as long as the
+ * list; its number is counted anew. */
+void header_share(struct header_list *list, const struct header *header);
+
 /*
  * Takes the header block off the front of a message (LF or CRLF lines; folds
  * stay as LF or CRLF), by SpamAssassin's rules: ends at the first empty line,

@@ -28,15 +28,25 @@ is_originating(const struct direction_config *config, struct span name)
 	return false;
 }
 
+bool
+direction_is_internal(
+    const struct direction_config *config, const struct envelope *envelope)
+{
+	if (!envelope->has_client)
+		return true;
+	for (size_t i = 0; i < config->n_internal; i++)
+		if (ip_in_net(&envelope->client_ip, &config->internal[i]))
+			return true;
+	return false;
+}
+
 enum direction
 direction_of(
     const struct direction_config *config, const struct envelope *envelope)
 {
-	if (envelope->auth_user.len || !envelope->has_client ||
-	    is_originating(config, envelope->daemon_name))
+	if (envelope->auth_user.len ||
+	    is_originating(config, envelope->daemon_name) ||
+	    direction_is_internal(config, envelope))
 		return DIRECTION_OUT;
-	for (size_t i = 0; i < config->n_internal; i++)
-		if (ip_in_net(&envelope->client_ip, &config->internal[i]))
-			return DIRECTION_OUT;
 	return DIRECTION_IN;
 }

@@ -24,4 +24,8 @@ struct envelope;
 enum direction direction_of(
     const struct direction_config *config, const struct envelope *envelope);
 
+/* True without a network client, and for one of milter.internal. */
+bool direction_is_internal(
+    const struct direction_config *config, const struct envelope *envelope);
+
 #endif
