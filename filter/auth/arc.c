@@ -64,6 +64,12 @@ arc_begin(const struct header_list *headers, struct dns_batch *dns,
 	return arc;
 }
 
+const struct arc_facts *
+arc_form(const struct arc *arc)
+{
+	return &arc->facts;
+}
+
 /* --- one signature ---------------------------------------------------------------- */
 
 /* A key that may be used and verifies; the last refusal else. */

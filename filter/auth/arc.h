@@ -64,6 +64,9 @@ struct arc_facts {
 struct arc;
 struct arc *arc_begin(const struct header_list *headers, struct dns_batch *dns,
     struct bodyhash_set *hashes, int64_t now, struct arena *arena);
+/* What the form of the fields says, before arc_end(): result is ARC_NONE, or
+ * ARC_FAIL where that is decided, else ARC_PASS. */
+const struct arc_facts *arc_form(const struct arc *arc);
 /* `arc` NULL (out of memory): temperror. Never NULL unless the arena failed. */
 const struct arc_facts *arc_end(struct arc *arc, struct arena *arena);
 

@@ -6,6 +6,8 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/arc.h \
 	filter/auth/arc_internal.h \
 	filter/auth/arc_read.c \
+	filter/auth/arc_seal.c \
+	filter/auth/arc_seal.h \
 	filter/auth/bodyhash.c \
 	filter/auth/bodyhash.h \
 	filter/auth/bodyscan.c \

@@ -20,6 +20,7 @@ static const struct ctl_command commands[] = {
     {"check", NULL, NULL, NULL, NULL, &ctl_check_command},
     {"auth", NULL, "one authentication engine, step by step", NULL, NULL,
 	ctl_auth_commands},
+    {"arc", NULL, "seal what is passed on", NULL, NULL, ctl_arc_commands},
     {"rules", NULL, "see the rule engine", NULL, NULL, ctl_rules_commands},
     {"learn", NULL, "train, and what training is worth", NULL, NULL,
 	ctl_learn_commands},

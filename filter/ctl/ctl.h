@@ -71,6 +71,7 @@ void ctl_print_safe(FILE *out, struct span text);
 void ctl_add_safe(struct buf *out, struct span text);
 
 extern const struct ctl_command ctl_check_command;
+extern const struct ctl_command ctl_arc_commands[];
 extern const struct ctl_command ctl_auth_commands[];
 extern const struct ctl_command ctl_rules_commands[];
 extern const struct ctl_command ctl_learn_commands[];

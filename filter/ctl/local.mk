@@ -45,6 +45,7 @@ assay_SOURCES = \
 	filter/ctl/check_format.h \
 	filter/ctl/ctl.c \
 	filter/ctl/ctl.h \
+	filter/ctl/ctl_arc.c \
 	filter/ctl/ctl_auth.c \
 	filter/ctl/ctl_check.c \
 	filter/ctl/ctl_config.c \

@@ -24,6 +24,7 @@ tests_conformance_spf_driver_SOURCES = \
 tests_conformance_spf_driver_LDADD = $(LIBS_AUTH)
 
 CONFORMANCE = \
+	tests/conformance/run_arc.py \
 	tests/conformance/run_dkim.py \
 	tests/conformance/run_dmarc.py \
 	tests/conformance/run_spf.py
