@@ -3,7 +3,8 @@
 /*
  * From facts to a verdict, purely. The order is the contract's: DMARC, then
  * the score; a check that could not run speaks last and only where less was
- * decided. Recipients' votes are merged leniently: one message has one answer
+ * decided. A relay of ours is neither refused nor put off: it would send the
+ * bounce to somebody who never wrote. Recipients' votes are merged leniently: one message has one answer
  * and one set of fields.
  */
 
@@ -92,7 +93,7 @@ decide_dmarc(const struct settings *settings, const struct policy_facts *facts,
 {
 	bool reject = facts->disposition == DMARC_POLICY_REJECT;
 
-	if (!facts->dmarc_fail || facts->direction != DIRECTION_IN ||
+	if (!facts->dmarc_fail || facts->direction == DIRECTION_OUT ||
 	    settings->dmarc == DMARC_MODE_SCORE)
 		return;
 	if (!reject && facts->disposition != DMARC_POLICY_QUARANTINE)
@@ -125,7 +126,7 @@ action_of_score(
 	if (reaches(facts->score_milli, policy->quarantine))
 		return ACTION_QUARANTINE;
 	/* Mail that leaves is never tagged. */
-	if (facts->direction == DIRECTION_IN &&
+	if (facts->direction != DIRECTION_OUT &&
 	    reaches(facts->score_milli, policy->tag))
 		return ACTION_TAG;
 	return ACTION_ACCEPT;
@@ -182,7 +183,7 @@ action_of_failure(enum failure_action wanted, const struct policy_facts *facts)
 {
 	if (wanted == FAILURE_TEMPFAIL && !facts->defer_over)
 		return ACTION_TEMPFAIL;
-	if (wanted == FAILURE_TAG && facts->direction == DIRECTION_IN)
+	if (wanted == FAILURE_TAG && facts->direction != DIRECTION_OUT)
 		return ACTION_TAG;
 	return ACTION_ACCEPT;
 }
@@ -204,6 +205,26 @@ decide_failures(const struct settings *settings,
 	}
 }
 
+/* What may become of an action that a policy asks for. */
+static enum action
+permitted(enum action action, enum direction direction)
+{
+	if (direction == DIRECTION_RELAY &&
+	    (action == ACTION_REJECT || action == ACTION_TEMPFAIL))
+		return ACTION_TAG;
+	return action;
+}
+
+/* Whether the fields say that it is spam. Mail that leaves is never tagged. */
+static bool
+is_tagged(const struct verdict *v, enum direction direction)
+{
+	enum action action = permitted(v->would, direction);
+
+	return direction != DIRECTION_OUT &&
+	       (action == ACTION_TAG || action == ACTION_QUARANTINE);
+}
+
 void
 policy_decide(const struct settings *settings,
     const struct policy_settings *policy, const struct policy_facts *facts,
@@ -220,10 +241,10 @@ policy_decide(const struct settings *settings,
 	decide_dmarc(settings, facts, ret);
 	decide_score(facts, ret);
 	decide_failures(settings, facts, ret);
-	ret->action = policy->mode == MODE_ENFORCE ? ret->would : ACTION_ACCEPT;
-	ret->tag_headers =
-	    facts->direction == DIRECTION_IN &&
-	    (ret->would == ACTION_TAG || ret->would == ACTION_QUARANTINE);
+	ret->action = policy->mode == MODE_ENFORCE
+			  ? permitted(ret->would, facts->direction)
+			  : ACTION_ACCEPT;
+	ret->tag_headers = is_tagged(ret, facts->direction);
 }
 
 /* --- all recipients ---------------------------------------------------------------- */
@@ -244,7 +265,7 @@ static void
 merge_action(enum action *action, enum action vote, enum direction direction)
 {
 	enum action soft =
-	    direction == DIRECTION_IN ? ACTION_TAG : ACTION_ACCEPT;
+	    direction == DIRECTION_OUT ? ACTION_ACCEPT : ACTION_TAG;
 
 	if (withholds(*action) && withholds(vote)) {
 		if (severity(vote) < severity(*action))
@@ -293,7 +314,5 @@ policy_merge(const struct settings *settings, const size_t *policies, size_t n,
 		    settings, &settings->policies[policies[i]], facts, &vote);
 		merge_vote(ret, &vote, facts->direction);
 	}
-	ret->tag_headers =
-	    facts->direction == DIRECTION_IN &&
-	    (ret->would == ACTION_TAG || ret->would == ACTION_QUARANTINE);
+	ret->tag_headers = is_tagged(ret, facts->direction);
 }

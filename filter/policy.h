@@ -29,8 +29,9 @@ enum reply_class {
 };
 
 struct verdict {
-	enum action action; /* what happens: accept in observe */
-	enum action would;  /* what enforce would do */
+	enum action action; /* what happens: accept in observe; behind a relay
+			       of ours a refusal is a tag */
+	enum action would;  /* what enforce would do, relay or not */
 	const char *by;     /* "score", "dmarc", "failure" */
 	enum reply_class reply;
 	const struct policy_settings *policy; /* that decided */

@@ -112,7 +112,9 @@ turn_away(struct session *s)
 
 	s->state = STATE_REFUSED;
 	make_ref(s);
-	if (policy->mode == MODE_ENFORCE)
+	/* A relay of ours is not put off, whatever comes through it. */
+	if (policy->mode == MODE_ENFORCE &&
+	    !direction_is_relay(&snapshot->scan.direction, &s->client_ip))
 		answer =
 		    enact_refusal(&s->mta, REPLY_OVERLOAD, policy, s->t.ref);
 	if (log_limited(&overload_limit, &missed))
@@ -305,6 +307,8 @@ session_mail(struct session *s, const char *const *argv)
 enum direction
 session_direction(const struct session *s)
 {
+	if (s->t.scan)
+		return s->t.scan->direction;
 	return direction_of(&s->snapshot->scan.direction, &s->t.envelope);
 }
 
@@ -376,6 +380,18 @@ session_rcpt(struct session *s, const char *const *argv)
 
 /* --- content ---------------------------------------------------------------------------- */
 
+/* The header told that mail which seemed to leave comes from outside. */
+static void
+renew_policies(struct session *s)
+{
+	const struct span_vec *rcpts = &s->t.envelope.rcpts;
+
+	s->t.policies.n = 0;
+	for (size_t i = 0; i < rcpts->n; i++)
+		note_policy(s, settings_policy_of(&s->snapshot->settings,
+				   session_direction(s), rcpts->v[i]));
+}
+
 void
 session_header(struct session *s, const char *name, const char *value)
 {
@@ -420,7 +436,10 @@ session_end_of_headers(struct session *s)
 	if (id.len)
 		s->t.envelope.queue_id = arena_span(s->arena, id);
 	message_headers_done(s->t.message);
+	enum direction before = session_direction(s);
 	session_stage(s, SCAN_EOH);
+	if (session_direction(s) != before)
+		renew_policies(s);
 	plan_signing(s);
 }
 

@@ -118,14 +118,33 @@ job_close(struct job_engine *engine)
 
 /* --- the envelope --------------------------------------------------------------- */
 
+static bool
+top_received(const struct header_list *headers, struct arena *arena,
+    struct received *ret)
+{
+	const struct header *h = header_first(headers, SPAN("Received"));
+
+	return h && received_parse(ret, h->raw, arena);
+}
+
+/* Stored mail has a line of our own MTA on top, which names the client. */
+static bool
+is_stored(const struct scan *scan)
+{
+	struct received received;
+
+	return top_received(
+		   message_headers(scan->message), scan->arena, &received) &&
+	       ip_eq(&received.ip, &scan->envelope->client_ip);
+}
+
 static void
 from_received(struct envelope *envelope, const struct header_list *headers,
     struct arena *arena)
 {
-	const struct header *h = header_first(headers, SPAN("Received"));
 	struct received received;
 
-	if (!h || !received_parse(&received, h->raw, arena))
+	if (!top_received(headers, arena, &received))
 		return;
 	envelope->client_ip = received.ip;
 	envelope->client_name = received.rdns;
@@ -217,8 +236,10 @@ job_scan(const struct job_engine *engine, const struct job_envelope *envelope,
 	scan->store = engine->store;
 	if (engine->store_lost)
 		scan_degrade(scan, "store");
-	if (envelope->inbound)
-		scan->direction = DIRECTION_IN;
+	scan->own_received = is_stored(scan);
+	if (envelope->inbound &&
+	    (envelope->ip || scan->direction == DIRECTION_OUT))
+		scan_direct(scan, DIRECTION_IN);
 	if (envelope->time >= 0)
 		scan->now = envelope->time;
 	for (enum scan_stage stage = SCAN_MAIL; stage <= SCAN_EOH; stage++) {

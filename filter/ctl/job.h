@@ -14,7 +14,7 @@
 struct job_envelope {
 	const char *ip, *helo, *from, *rcpt, *auth;
 	int64_t time; /* --time, or -1 */
-	bool inbound; /* DIRECTION_IN whatever the client is */
+	bool inbound; /* never mail that leaves; with `ip`, of that client */
 };
 #define JOB_ENVELOPE_OPTIONS                                                   \
 	{"ip", 0, "ADDRESS", "the client's address"},                          \

@@ -48,6 +48,7 @@ filter_mail_libmail_a_SOURCES = \
 	filter/mail/received.c \
 	filter/mail/received.h \
 	filter/mail/received_date.c \
+	filter/mail/relay.c filter/mail/relay.h \
 	filter/mail/text.c \
 	filter/mail/text.h \
 	filter/mail/url.c \

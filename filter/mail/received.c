@@ -85,29 +85,39 @@ take_pair(struct reader *rd, struct span key, struct span value)
 	}
 }
 
-/* A word that is a host, an address, or `ident@` one of them. */
+/* The first address is the client's: one that comes later tells something
+ * else, or the first was no server's word. */
+static void
+take_ip(struct reader *rd, const struct ip *ip)
+{
+	if (rd->r->ip.family == 0)
+		rd->r->ip = *ip;
+	else if (!ip_eq(&rd->r->ip, ip))
+		rd->r->unsure = true;
+}
+
+/* A word that is a host, an address, or `ident@` one of them. What the client
+ * says of its user may have an `@` itself. */
 static void
 take_host(struct reader *rd, struct span word, struct span *host)
 {
 	struct received *r = rd->r;
 	struct ip ip;
-	size_t at = span_find_char(word, '@');
+	size_t at = span_rfind_char(word, '@');
 
 	if (at != SPAN_NPOS) {
 		r->ident = span_head(word, at);
 		word = span_skip(word, at + 1);
 	}
 	if (parse_ip(word, &ip)) {
-		if (r->ip.family == 0)
-			r->ip = ip;
-		/* `host[ip]` without a blank, `user@[ip]` */
+		take_ip(rd, &ip);
 		return;
 	}
+	/* `host[ip]` without a blank */
 	size_t bracket = span_find_char(word, '[');
 	if (bracket != SPAN_NPOS && bracket > 0 &&
 	    parse_ip(span_skip(word, bracket), &ip)) {
-		if (r->ip.family == 0)
-			r->ip = ip;
+		take_ip(rd, &ip);
 		word = span_head(word, bracket);
 	}
 	if (!host->p)
@@ -138,8 +148,7 @@ take_manner(struct reader *rd, struct span c)
 		rd->exim = true;
 		return true;
 	}
-	return span_casestarts(c, SPAN("may be forged")) ||
-	       span_casestarts(c, SPAN("No client certificate")) ||
+	return span_casestarts(c, SPAN("No client certificate")) ||
 	       span_casestarts(c, SPAN("Client "));
 }
 
@@ -188,7 +197,8 @@ take_client(struct reader *rd, struct span c)
 		} else if (value.p) {
 			take_pair(rd, key, value);
 		} else if (span_caseis(word, "may")) {
-			break; /* be forged */
+			rd->r->forged = true; /* `(may be forged)` */
+			break;
 		} else {
 			take_host(rd, word, &host);
 		}
@@ -312,6 +322,9 @@ take_word(struct reader *rd, struct span word)
 	enum clause clause;
 
 	if (is_clause(rd, word, &clause)) {
+		/* Of two servers one was named by the client. */
+		if (clause == BY && rd->r->by.p)
+			rd->r->unsure = true;
 		rd->clause = clause;
 		rd->value = false;
 	} else if (rd->clause != NONE) {
@@ -355,6 +368,7 @@ read_clauses(struct reader *rd, struct span s)
 		} else if (s.p[i] == '(') {
 			i = comment_end(s, i);
 			bool closed = s.p[i - 1] == ')';
+			rd->r->unsure |= !closed;
 			take_comment(rd,
 			    span_make(s.p + from + 1, i - from - 1 - closed));
 		} else {
@@ -377,8 +391,10 @@ settle(struct reader *rd)
 
 	if (rd->from.len && parse_ip(rd->from, &ip)) {
 		/* `from [ip] (helo=x)`, and a client that says HELO [ip] */
-		if (r->ip.family == 0)
+		if (r->ip.family == 0) {
 			r->ip = ip;
+			r->unsure |= !rd->exim;
+		}
 	} else if (rd->helo_said || (rd->exim && !r->rdns.len)) {
 		r->rdns = host_of(rd->from);
 	}

@@ -10,6 +10,10 @@ struct received {
 	struct span helo, rdns, by, with, id, envelope_from;
 	struct ip ip; /* family 0 when none was found */
 	struct span ident;
+	bool forged; /* `rdns` may be: Sendmail says so */
+	/* `ip` could be another's: there are several, or a second `by`, or a
+	 * comment that does not end, or only the client's greeting says it. */
+	bool unsure;
 	bool auth; /* with ESMTPA, ESMTPSA, or "authenticated" */
 	bool tls;
 	int64_t time; /* Unix time, -1 when unreadable */

@@ -27,5 +27,11 @@ enum direction direction_of(
 /* True without a network client, and for one of milter.internal. */
 bool direction_is_internal(
     const struct direction_config *config, const struct envelope *envelope);
+bool direction_is_relay(
+    const struct direction_config *config, const struct ip *ip);
+/* An internal client that may hand in what it fetched from a mailbox: its
+ * header decides. Never one that authenticated itself. */
+bool direction_may_fetch(
+    const struct direction_config *config, const struct envelope *envelope);
 
 #endif

@@ -6,6 +6,8 @@ filter_scan_libscan_a_SOURCES = \
 	filter/scan/scan.h \
 	filter/scan/scan_arc.c \
 	filter/scan/scan_arc.h \
+	filter/scan/scan_client.c \
+	filter/scan/scan_client.h \
 	filter/scan/scan_iprev.c \
 	filter/scan/scan_iprev.h \
 	filter/scan/scan_dmarc.c \

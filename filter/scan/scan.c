@@ -7,6 +7,7 @@
 #include "filter/base/lock.h"
 #include "filter/mail/domain.h"
 #include "filter/scan/scan_arc.h"
+#include "filter/scan/scan_client.h"
 #include "filter/scan/scan_internal.h"
 #include "filter/scan/scan_iprev.h"
 #include "filter/scan/scan_list.h"
@@ -72,9 +73,7 @@ scan_new(struct arena *arena, const struct scan_config *config,
 	scan->config = config;
 	scan->message = message;
 	scan->envelope = envelope;
-	scan->direction = direction_of(&config->direction, envelope);
-	scan->client = (struct scan_client){
-	    envelope->client_ip, envelope->client_name, envelope->helo};
+	scan_direct(scan, direction_of(&config->direction, envelope));
 	scan->now = clock_wall();
 	scan->deadline = CLOCK_NEVER;
 	scan->next_progress = CLOCK_NEVER;
@@ -144,15 +143,15 @@ scan_tick(struct scan *scan)
 bool
 scan_authenticates(const struct scan *scan)
 {
-	return scan->direction == DIRECTION_IN && scan->config->network;
+	return scan->direction != DIRECTION_OUT && scan->config->network;
 }
 
 static void
 spf_request_of(const struct scan *scan, struct spf_request *ret)
 {
 	*ret = (struct spf_request){
-	    .ip = scan->envelope->client_ip,
-	    .helo = scan->envelope->helo,
+	    .ip = scan->client.ip,
+	    .helo = scan->client.helo,
 	    .mail_from = scan->envelope->mail_from,
 	    .receiver = scan->config->authserv_id,
 	    .time = scan->now,
@@ -160,21 +159,30 @@ spf_request_of(const struct scan *scan, struct spf_request *ret)
 }
 
 static void
-at_mail(struct scan *scan)
+want_spf(struct scan *scan)
 {
 	struct spf_request request;
 
-	if (!scan_authenticates(scan) || !scan->envelope->client_ip.family)
+	if (!scan_authenticates(scan) || !scan->client.ip.family)
 		return;
 	spf_request_of(scan, &request);
 	spf_want(&request, scan->dns, scan->arena);
 }
 
 static void
+at_mail(struct scan *scan)
+{
+	want_spf(scan);
+}
+
+static void
 at_end_of_headers(struct scan *scan)
 {
+	scan_client_find(scan);
 	if (!scan_authenticates(scan))
 		return;
+	if (scan->direction == DIRECTION_RELAY)
+		want_spf(scan);
 	scan->dkim = dkim_begin(message_headers(scan->message), scan->dns,
 	    scan->hashes, scan->now, scan->arena);
 	scan_want_dmarc(scan);

@@ -172,11 +172,16 @@ struct scan {
 	/* That counts for SPF, lists, reputation: of the envelope; behind
 	 * relays read from Received at SCAN_EOH, unknown before. */
 	struct scan_client client;
+	/* Received lines on top that our own MTA wrote: 1 in stored mail; set
+	 * by whoever reads such, before SCAN_EOH. */
+	unsigned own_received;
+	/* Behind relays: Received lines above the first that is not theirs. */
+	unsigned relay_received;
 	struct rule_run *run;     /* while rules run */
 	struct store *store;      /* or NULL: no state */
 	struct scan_slots *slots; /* the pool, or NULL */
 	struct rule_slot *slot;   /* lent now, or NULL */
-	enum direction direction;
+	enum direction direction; /* final at SCAN_EOH: out may become relay */
 	int64_t deadline;
 	int64_t now;      /* Unix time that the scan judges by */
 	int64_t store_us; /* spent on the store so far */
@@ -204,6 +209,9 @@ struct scan {
  */
 struct scan *scan_new(struct arena *arena, const struct scan_config *config,
     struct envelope *envelope, struct message *message, struct dns *dns);
+
+/* Another direction than the envelope's, and its client; before SCAN_MAIL. */
+void scan_direct(struct scan *scan, enum direction direction);
 
 /* Tells the stage: wants early what will be asked late. Never waits. After
  * SCAN_EOH headers are frozen and body bytes may come. */

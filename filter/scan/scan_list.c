@@ -8,8 +8,8 @@
 #include "filter/mail/domain.h"
 
 /*
- * What DNS lists say of a message: of its client, asked at MAIL FROM, and of
- * the domains in its links, asked when the body has come, all at once. Lists
+ * What DNS lists say of a message: of its client, asked at MAIL FROM (behind a
+ * relay of ours at the end of the header, which names it), and of the domains in its links, asked when the body has come, all at once. Lists
  * have a batch of their own and a deadline each, counted from the question, so
  * that they never take time or questions from SPF, DKIM and DMARC.
  *
@@ -107,11 +107,11 @@ ask_tests(struct scan *scan, const struct list_run *run)
 static void
 ask_client(struct scan *scan, struct list_run *run)
 {
-	const struct ip *ip = &scan->envelope->client_ip;
+	const struct ip *ip = &scan->client.ip;
 	char name[DNSLIST_QUESTION_MAX], text[IP_TEXT_SIZE];
 
 	if (run->list->of_links || ip->family == 0 ||
-	    scan->direction != DIRECTION_IN || ip_is_private(ip))
+	    scan->direction == DIRECTION_OUT || ip_is_private(ip))
 		return;
 	ip_format(ip, text);
 	ask(scan, run, arena_span(scan->arena, span_of(text)), name,
@@ -229,10 +229,13 @@ scan_lists_stage(struct scan *scan, enum scan_stage stage)
 		return;
 	if (stage == SCAN_EOM)
 		ask_links(scan);
-	for (size_t i = 0; stage == SCAN_MAIL && i < scan->config->lists.n;
-	     i++) {
-		ask_client(scan, &scan->lists->v[i]);
-		ask_tests(scan, &scan->lists->v[i]);
+	bool relayed = scan->direction == DIRECTION_RELAY;
+	bool known = stage == (relayed ? SCAN_EOH : SCAN_MAIL);
+	for (size_t i = 0; i < scan->config->lists.n; i++) {
+		if (known)
+			ask_client(scan, &scan->lists->v[i]);
+		if (stage == SCAN_MAIL)
+			ask_tests(scan, &scan->lists->v[i]);
 	}
 }
 

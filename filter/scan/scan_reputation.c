@@ -17,8 +17,8 @@ find_sender(struct scan *scan, struct repute_sender *ret)
 	const struct spf_facts *spf = scan_spf(scan);
 	const struct scan_dmarc_facts *dmarc = scan_dmarc(scan);
 
-	if (!ip_is_private(&scan->envelope->client_ip))
-		ret->ip = scan->envelope->client_ip;
+	if (!ip_is_private(&scan->client.ip))
+		ret->ip = scan->client.ip;
 	if (spf->state == FACT_DONE && spf->mail.result == SPF_PASS)
 		ret->spf_domain = spf->mail.domain;
 	if (dmarc->state == FACT_DONE && dmarc->dmarc.result == DMARC_PASS)
@@ -32,7 +32,7 @@ scan_reputation(struct scan *scan)
 
 	if (scan->reputation)
 		return scan->reputation;
-	if (!scan->store || scan->direction != DIRECTION_IN)
+	if (!scan->store || scan->direction == DIRECTION_OUT)
 		return &reputation_off;
 	struct repute_facts *facts = arena_zalloc(scan->arena, sizeof *facts);
 	if (!facts)

@@ -16,6 +16,7 @@ UNIT = \
 	tests/unit/test_taglist \
 	tests/unit/test_authres \
 	tests/unit/test_received \
+	tests/unit/test_relay \
 	tests/unit/test_rule_parse \
 	tests/unit/test_rule_run \
 	tests/unit/test_rule_meta \
@@ -47,6 +48,7 @@ tests_unit_test_addr_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_symbol_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_rule_regex_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_received_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
+tests_unit_test_relay_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_authres_LDADD = tests/lib/libtap.a $(LIBS_MAIL)
 tests_unit_test_rule_meta_LDADD = tests/lib/libtap.a $(LIBS_RULE)
 tests_unit_test_rule_run_LDADD = tests/lib/libtap.a $(LIBS_RULE)
