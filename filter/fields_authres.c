@@ -23,7 +23,8 @@ add_spf(struct authres *ar, const struct envelope *envelope, struct scan *scan)
 	    ar, "spf", spf_result_name(spf->mail.result), spf->mail.problem);
 	if (spf->of_helo)
 		authres_prop(ar, "smtp.helo",
-		    spf->mail.domain.len ? spf->mail.domain : envelope->helo);
+		    spf->mail.domain.len ? spf->mail.domain
+					 : scan->client.helo);
 	else if (span_is_ascii(envelope->mail_from))
 		authres_prop(ar, "smtp.mailfrom", envelope->mail_from);
 	else
