@@ -131,6 +131,10 @@ struct reader {
 	struct err *err;
 	struct report *report;
 	struct filling now, before;
+	/* of the row that is read; their arrays are used again by the next */
+	struct report_reasons reasons;
+	struct report_dkims dkims;
+	struct report_spfs spfs;
 	struct span namespace; /* of the root; p NULL: none */
 	struct map names;
 	const struct element *stack[REPORT_DEPTH_MAX];
@@ -256,11 +260,13 @@ begin_root(
 static void
 begin_element(struct reader *r, const struct element *element)
 {
-	r->text_len = 0;
+	if (element->node != NODE_SKIP)
+		r->text_len = 0;
 	switch (element->node) {
 	case NODE_RECORD:
 		r->before.row = r->now.row;
 		r->now.row = (struct report_row){0};
+		r->reasons.n = r->dkims.n = r->spfs.n = 0;
 		break;
 	case NODE_REASON:
 		r->before.reason = r->now.reason;
@@ -424,13 +430,45 @@ keep_error(struct reader *r, struct span text)
 		PUSH(r, &r->report->errors, LIST_MAX, "too many errors", text);
 }
 
+/* The list of a row as large as it is. */
+#define KEEP_LIST(r, to, from)                                                 \
+	do {                                                                   \
+		(to)->v =                                                      \
+		    keep_list((r), (from)->v, (from)->n, sizeof *(from)->v);   \
+		(to)->n = (to)->size = (from)->n;                              \
+	} while (0)
+
+static void *
+keep_list(struct reader *r, const void *items, size_t n, size_t size)
+{
+	if (n == 0)
+		return NULL;
+	void *copy = arena_alloc(r->arena, n * size);
+	if (copy)
+		memcpy(copy, items, n * size);
+	else
+		stop_nomem(r);
+	return copy;
+}
+
+static void
+keep_row(struct reader *r)
+{
+	struct report_row *row = &r->now.row;
+
+	KEEP_LIST(r, &row->reasons, &r->reasons);
+	KEEP_LIST(r, &row->dkim_results, &r->dkims);
+	KEEP_LIST(r, &row->spf_results, &r->spfs);
+	if (!r->rc)
+		PUSH(r, &r->report->rows, REPORT_ROWS_MAX, "too many records",
+		    *row);
+}
+
 static void XMLCALL
 on_end(void *arg, const XML_Char *name)
 {
 	struct reader *r = arg;
 	const struct element *e = r->stack[--r->depth];
-	struct report_row *row = &r->now.row;
-
 	(void)name;
 	switch (e->node) {
 	case NODE_TEXT:
@@ -449,20 +487,17 @@ on_end(void *arg, const XML_Char *name)
 		keep_error(r, text_of(r));
 		break;
 	case NODE_REASON:
-		PUSH(r, &row->reasons, LIST_MAX, "too many reasons",
+		PUSH(r, &r->reasons, LIST_MAX, "too many reasons",
 		    r->now.reason);
 		break;
 	case NODE_DKIM:
-		PUSH(r, &row->dkim_results, LIST_MAX, "too many results",
-		    r->now.dkim);
+		PUSH(r, &r->dkims, LIST_MAX, "too many results", r->now.dkim);
 		break;
 	case NODE_SPF:
-		PUSH(r, &row->spf_results, LIST_MAX, "too many results",
-		    r->now.spf);
+		PUSH(r, &r->spfs, LIST_MAX, "too many results", r->now.spf);
 		break;
 	case NODE_RECORD:
-		PUSH(r, &r->report->rows, REPORT_ROWS_MAX, "too many records",
-		    *row);
+		keep_row(r);
 		break;
 	default:
 		break;

@@ -209,12 +209,13 @@ read_entries(struct unpacking *u, struct archive *archive, enum kind kind)
 	return 0;
 }
 
-/* Exactly these: libarchive does not try anything else. */
+/* Exactly these: libarchive does not try anything else. Seekable: a zip without
+ * its directory, cut off, is none. */
 static int
 set_up(struct archive *archive, enum kind kind)
 {
 	if (kind == KIND_ZIP)
-		return archive_read_support_format_zip(archive);
+		return archive_read_support_format_zip_seekable(archive);
 	/* Guessing would go through gzip inside gzip inside gzip. Built without
 	 * zlib the library would run a program: that is ARCHIVE_WARN. */
 	int status = archive_read_append_filter(archive, ARCHIVE_FILTER_GZIP);

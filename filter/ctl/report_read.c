@@ -11,7 +11,7 @@
 /* For one file: packed, unpacked, and its rows. */
 #define FILE_BUDGET ((size_t)768 << 20)
 /* For all: a mailbox whole, and the sums. */
-#define MAILBOX_MAX ((size_t)256 << 20)
+#define MAILBOX_MAX ((size_t)128 << 20)
 #define SUMS_BUDGET ((size_t)256 << 20)
 
 enum { OPT_JSON, OPT_SUMS };
@@ -159,7 +159,7 @@ run(struct ctl *ctl, int argc, char **argv)
 		return ctl_usage(ctl);
 	struct arena *sums = arena_new(SUMS_BUDGET);
 	reader.arena = arena_new(FILE_BUDGET);
-	reader.list.arena = arena_new(2 * MAILBOX_MAX);
+	reader.list.arena = arena_new(3 * MAILBOX_MAX);
 	reader.list.size_max = MAILBOX_MAX;
 	report_sums_init(&reader.sums, sums);
 	status = sums && reader.arena && reader.list.arena

@@ -27,6 +27,7 @@ CONFORMANCE = \
 	tests/conformance/run_arc.py \
 	tests/conformance/run_dkim.py \
 	tests/conformance/run_dmarc.py \
+	tests/conformance/run_report_read.py \
 	tests/conformance/run_spf.py
 TESTS += $(CONFORMANCE)
 EXTRA_DIST += $(CONFORMANCE)

@@ -115,3 +115,11 @@ tests_fuzz_fuzz_mtaconf_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_lmdb_file
 tests_fuzz_fuzz_lmdb_file_LDADD = $(FUZZ_LIB) $(LIBS_STORE)
 tests_fuzz_fuzz_lmdb_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_report_xml
+tests_fuzz_fuzz_report_xml_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_report_xml_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_report_unpack
+tests_fuzz_fuzz_report_unpack_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_report_unpack_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

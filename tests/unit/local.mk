@@ -124,3 +124,9 @@ UNIT += tests/unit/test_sha256
 tests_unit_test_sha256_LDADD = tests/lib/libtap.a $(LIBS_BASE)
 UNIT += tests/unit/test_store_seen
 tests_unit_test_store_seen_LDADD = tests/lib/libtap.a $(LIBS_STORE)
+UNIT += tests/unit/test_report_read
+UNIT += tests/unit/test_report_unpack
+tests_unit_test_report_read_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+tests_unit_test_report_unpack_SOURCES = tests/unit/test_report_unpack.c \
+	tests/unit/reportkit.h
+tests_unit_test_report_unpack_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
