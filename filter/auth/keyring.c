@@ -144,7 +144,7 @@ load_file(struct keyring_loader *loader, struct keyring_folder *folder,
 	folder->signers[folder->n++] = (struct signer){
 	    .key = key,
 	    .domain = folder->domain,
-	    .selector = arena_lower(loader->arena, selector),
+	    .selector = arena_span(loader->arena, selector),
 	};
 }
 

@@ -142,7 +142,7 @@ read_names(struct keyring_loader *l, struct keyring_entry *entry,
 		return "no domain name, nor %";
 	if (!keyring_is_selector(row->parts[1]))
 		return "no selector";
-	entry->selector = arena_lower(l->arena, row->parts[1]);
+	entry->selector = row->parts[1];
 	return row->same ? "the same key stands in another line too" : NULL;
 }
 

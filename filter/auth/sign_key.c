@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "filter/auth/crypto.h"
+#include "filter/auth/dkim_internal.h"
 #include "filter/base/codec.h"
 #include "filter/base/file.h"
 
@@ -255,6 +256,39 @@ sign_key_public(const struct sign_key *key, struct buf *out)
 	int rc = add_base64(out, der, (size_t)n);
 	OPENSSL_free(der);
 	return rc;
+}
+
+static const char *
+compare(const struct sign_key *key, const struct dkim_key *published)
+{
+	bool rsa = published->algorithm == DKIM_RSA;
+
+	if (published->problem)
+		return published->problem;
+	if (rsa != (key->algorithm == SIGN_RSA_SHA256))
+		return rsa ? "the record is for RSA, the private key is Ed25519"
+			   : "the record is for Ed25519, the private key is RSA";
+	if (EVP_PKEY_eq(published->pkey, key->pkey) != 1)
+		return "the record is of another key";
+	if (!published->takes_sha256)
+		return "h= does not allow sha256";
+	if (published->testing)
+		return "t=y: the record says that it is a test";
+	return NULL;
+}
+
+const char *
+sign_key_refuses(
+    const struct sign_key *key, struct span record, struct arena *arena)
+{
+	struct dkim_key published;
+	const char *problem;
+
+	dkim_key_read(&published, record, arena);
+	problem = compare(key, &published);
+	dkim_key_drop(&published);
+	ERR_clear_error();
+	return problem;
 }
 
 /* --- signing ----------------------------------------------------------------------------- */

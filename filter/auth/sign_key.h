@@ -42,6 +42,14 @@ int sign_key_pem(const struct sign_key *key, struct buf *out) MUST_USE;
 int sign_key_public(const struct sign_key *key, struct buf *out) MUST_USE;
 
 /*
+ * Why a published key record does not let others verify what this key signs,
+ * for people: a constant; NULL when it does. t=y, under which a verifier may
+ * take a signature for none, is such a reason (RFC 6376 section 3.6.1).
+ */
+const char *sign_key_refuses(
+    const struct sign_key *key, struct span record, struct arena *arena);
+
+/*
  * Signs a SHA-256 digest: the base64 of b= without white space is added to
  * `out`. RSA: PKCS#1 v1.5 of the digest; Ed25519: of the digest's 32 bytes
  * (RFC 8463 section 3). Thread: any. 0, ERR_NOMEM or ERR_STATE.

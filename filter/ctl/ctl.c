@@ -21,6 +21,8 @@ static const struct ctl_command commands[] = {
     {"auth", NULL, "one authentication engine, step by step", NULL, NULL,
 	ctl_auth_commands},
     {"arc", NULL, "seal what is passed on", NULL, NULL, ctl_arc_commands},
+    {"dkim", NULL, "private keys, and signing with them", NULL, NULL,
+	ctl_dkim_commands},
     {"rules", NULL, "see the rule engine", NULL, NULL, ctl_rules_commands},
     {"learn", NULL, "train, and what training is worth", NULL, NULL,
 	ctl_learn_commands},

@@ -81,6 +81,7 @@ extern const struct ctl_command ctl_why_command;
 extern const struct ctl_command ctl_reputation_commands[];
 extern const struct ctl_command ctl_report_commands[];
 extern const struct ctl_command ctl_report_read_command;
+extern const struct ctl_command ctl_dkim_commands[];
 extern const struct ctl_command ctl_doctor_command;
 extern const struct ctl_command ctl_status_command;
 extern const struct ctl_command ctl_reload_command;

@@ -50,7 +50,11 @@ assay_SOURCES = \
 	filter/ctl/ctl_check.c \
 	filter/ctl/ctl_config.c \
 	filter/ctl/ctl_daemon.c \
+	filter/ctl/ctl_dkim.c \
+	filter/ctl/ctl_dkim_sign.c \
+	filter/ctl/ctl_dkim_testkey.c \
 	filter/ctl/ctl_doctor.c \
+	filter/ctl/dkim.h \
 	filter/ctl/ctl_learn.c \
 	filter/ctl/ctl_log.c \
 	filter/ctl/ctl_report.c \
