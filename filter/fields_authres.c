@@ -65,21 +65,35 @@ add_dkim(struct authres *ar, struct scan *scan)
 		add_signature(ar, &dkim->signatures[i]);
 }
 
+/* "p=reject; mailing_list": what is asked for, and why less was done. */
+static struct span
+dmarc_comment(const struct scan_dmarc_facts *facts,
+    const struct verdict *verdict, struct arena *arena)
+{
+	const struct dmarc_facts *dmarc = &facts->dmarc;
+
+	if (dmarc->published == DMARC_POLICY_UNKNOWN)
+		return dmarc->problem;
+	const char *policy = dmarc_policy_name(dmarc->published);
+	if (facts->rescuer.p)
+		return arena_printf(arena, "p=%s; arc: trusted sealer %.*s",
+		    policy, SPAN_ARG(facts->rescuer));
+	if (verdict->dmarc_reason)
+		return arena_printf(
+		    arena, "p=%s; %s", policy, verdict->dmarc_reason);
+	return arena_printf(arena, "p=%s", policy);
+}
+
 static void
 add_dmarc(struct authres *ar, struct scan *scan, const struct verdict *verdict)
 {
 	const struct scan_dmarc_facts *facts = scan_dmarc(scan);
 	const struct dmarc_facts *dmarc = &facts->dmarc;
-	struct span comment = dmarc->problem;
 
 	if (facts->state == FACT_OFF || facts->state == FACT_BROKEN)
 		return;
-	if (verdict->dmarc_reason)
-		comment = span_of(verdict->dmarc_reason);
-	else if (dmarc->record_domain.p)
-		comment = arena_printf(ar->text.out.arena, "p=%s",
-		    dmarc_policy_name(dmarc->published));
-	authres_result(ar, "dmarc", dmarc_result_name(dmarc->result), comment);
+	authres_result(ar, "dmarc", dmarc_result_name(dmarc->result),
+	    dmarc_comment(facts, verdict, ar->text.out.arena));
 	authres_prop(ar, "header.from", dmarc->from_domain);
 	if (dmarc->disposition != DMARC_POLICY_UNKNOWN)
 		authres_prop(ar, "policy.dmarc",

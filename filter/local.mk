@@ -15,6 +15,7 @@ filter_libfilter_a_SOURCES = \
 	filter/journal.c filter/journal.h \
 	filter/mta.h \
 	filter/policy.c filter/policy.h \
+	filter/policy_facts.c \
 	filter/privilege.c filter/privilege.h \
 	filter/recorder.c filter/recorder.h \
 	filter/ref.c filter/ref.h \

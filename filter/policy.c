@@ -4,8 +4,8 @@
  * From facts to a verdict, purely. The order is the contract's: DMARC, then
  * the score; a check that could not run speaks last and only where less was
  * decided. A relay of ours is neither refused nor put off: it would send the
- * bounce to somebody who never wrote. Recipients' votes are merged leniently: one message has one answer
- * and one set of fields.
+ * bounce to somebody who never wrote. Recipients' votes are merged leniently:
+ * one message has one answer and one set of fields.
  */
 
 const char *
@@ -20,50 +20,6 @@ action_name(enum action action)
 	};
 
 	return names[action];
-}
-
-/* --- facts ---------------------------------------------------------------------- */
-
-/* Names whose refusals have codes of their own (RFC 7372). */
-static enum reply_class
-class_of(const struct symbol *symbol)
-{
-	if (symbol->kind != SYMBOL_NATIVE)
-		return REPLY_CONTENT;
-	if (span_starts(symbol->name, SPAN("DMARC_")))
-		return REPLY_DMARC;
-	if (span_starts(symbol->name, SPAN("SPF_")))
-		return REPLY_SPF;
-	if (span_starts(symbol->name, SPAN("DKIM_")))
-		return REPLY_DKIM;
-	return REPLY_CONTENT;
-}
-
-void
-policy_facts_of(struct scan *scan, const struct examination *examination,
-    struct policy_facts *ret)
-{
-	const struct scan_dmarc_facts *dmarc = scan_dmarc(scan);
-
-	*ret = (struct policy_facts){
-	    .direction = scan->direction,
-	    .score_milli = examination->score_milli,
-	    .dmarc_fail =
-		dmarc->state == FACT_DONE && dmarc->dmarc.result == DMARC_FAIL,
-	    .disposition = dmarc->dmarc.disposition,
-	    .list = scan_is_list(scan),
-	    .degraded = scan->degraded.v,
-	    .n_degraded = scan->degraded.n,
-	    .heaviest = REPLY_CONTENT,
-	};
-	/* By weight: the first that adds points is what weighs most. */
-	for (size_t i = 0; i < examination->hits.n; i++) {
-		const struct symbol_hit *hit = &examination->hits.v[i];
-		if (hit->score_milli > 0) {
-			ret->heaviest = class_of(hit->symbol);
-			break;
-		}
-	}
 }
 
 /* --- one policy ------------------------------------------------------------------ */
@@ -84,31 +40,52 @@ severity(enum action action)
 }
 
 /*
- * RFC 9989 section 7.4: a reject policy alone is not reason enough for a
- * receiver to refuse; mail of lists fails for reasons that are no forgery.
+ * Why a reject policy is not followed, or NULL. RFC 9989 section 7.4: it alone
+ * is not reason enough for a receiver to refuse; mail of lists and forwarders
+ * fails for reasons that are no forgery.
  */
+static const char *
+excuse(const struct settings *settings, const struct policy_facts *facts,
+    const char **ret_comment)
+{
+	if (facts->list)
+		return "mailing_list";
+	if (facts->forwarder)
+		return "trusted_forwarder";
+	*ret_comment = facts->seal ? facts->seal : facts->signer;
+	if (*ret_comment || settings->dmarc != DMARC_MODE_REJECT)
+		return "local_policy";
+	return NULL;
+}
+
 static void
 decide_dmarc(const struct settings *settings, const struct policy_facts *facts,
     struct verdict *v)
 {
 	bool reject = facts->disposition == DMARC_POLICY_REJECT;
 
-	if (!facts->dmarc_fail || facts->direction == DIRECTION_OUT ||
-	    settings->dmarc == DMARC_MODE_SCORE)
+	if (!facts->dmarc_fail || facts->direction == DIRECTION_OUT)
 		return;
 	if (!reject && facts->disposition != DMARC_POLICY_QUARANTINE)
 		return;
+	if (facts->rescue) {
+		v->dmarc_reason = "local_policy";
+		v->dmarc_comment = facts->rescue;
+		return;
+	}
+	if (reject)
+		v->dmarc_reason = excuse(settings, facts, &v->dmarc_comment);
+	else if (settings->dmarc == DMARC_MODE_SCORE)
+		v->dmarc_reason = "local_policy";
+	if (settings->dmarc == DMARC_MODE_SCORE)
+		return;
 	v->by = "dmarc";
 	v->reply = REPLY_DMARC;
-	v->would = ACTION_TAG;
-	if (!reject)
-		return;
-	if (facts->list)
-		v->dmarc_reason = "mailing_list";
-	else if (settings->dmarc != DMARC_MODE_REJECT)
+	v->would = reject && !v->dmarc_reason ? ACTION_REJECT : ACTION_TAG;
+	if (v->would == ACTION_REJECT && facts->direction == DIRECTION_RELAY) {
 		v->dmarc_reason = "local_policy";
-	else
-		v->would = ACTION_REJECT;
+		v->dmarc_comment = "relays of ours are never refused";
+	}
 }
 
 static bool
@@ -142,7 +119,6 @@ decide_score(const struct policy_facts *facts, struct verdict *v)
 	v->would = action;
 	v->by = "score";
 	v->reply = facts->heaviest;
-	v->dmarc_reason = NULL;
 }
 
 /* What on_failure says of a name: a rule for it, else for its kind ("dnsbl"
@@ -181,7 +157,9 @@ class_of_failure(const char *degraded)
 static enum action
 action_of_failure(enum failure_action wanted, const struct policy_facts *facts)
 {
-	if (wanted == FAILURE_TEMPFAIL && !facts->defer_over)
+	/* To defer a relay of ours would only fill its queue. */
+	if (wanted == FAILURE_TEMPFAIL && !facts->defer_over &&
+	    facts->direction != DIRECTION_RELAY)
 		return ACTION_TEMPFAIL;
 	if (wanted == FAILURE_TAG && facts->direction != DIRECTION_OUT)
 		return ACTION_TAG;
@@ -201,28 +179,28 @@ decide_failures(const struct settings *settings,
 		v->by = "failure";
 		v->failure = facts->degraded[i];
 		v->reply = class_of_failure(facts->degraded[i]);
-		v->dmarc_reason = NULL;
 	}
 }
 
-/* What may become of an action that a policy asks for. */
+/* What happens of what enforce would do. */
 static enum action
-permitted(enum action action, enum direction direction)
+action_of(enum action would, enum policy_mode mode, enum direction direction)
 {
-	if (direction == DIRECTION_RELAY &&
-	    (action == ACTION_REJECT || action == ACTION_TEMPFAIL))
+	if (mode != MODE_ENFORCE)
+		return ACTION_ACCEPT;
+	if (would == ACTION_REJECT && direction == DIRECTION_RELAY)
 		return ACTION_TAG;
-	return action;
+	return would;
 }
 
-/* Whether the fields say that it is spam. Mail that leaves is never tagged. */
+/* What is delivered and ought not to have been, or not unmarked. */
 static bool
-is_tagged(const struct verdict *v, enum direction direction)
+tags_headers(const struct verdict *v, enum direction direction)
 {
-	enum action action = permitted(v->would, direction);
-
-	return direction != DIRECTION_OUT &&
-	       (action == ACTION_TAG || action == ACTION_QUARANTINE);
+	if (direction == DIRECTION_OUT)
+		return false;
+	return v->would == ACTION_TAG || v->would == ACTION_QUARANTINE ||
+	       (v->would == ACTION_REJECT && v->action != ACTION_REJECT);
 }
 
 void
@@ -241,10 +219,8 @@ policy_decide(const struct settings *settings,
 	decide_dmarc(settings, facts, ret);
 	decide_score(facts, ret);
 	decide_failures(settings, facts, ret);
-	ret->action = policy->mode == MODE_ENFORCE
-			  ? permitted(ret->would, facts->direction)
-			  : ACTION_ACCEPT;
-	ret->tag_headers = is_tagged(ret, facts->direction);
+	ret->action = action_of(ret->would, policy->mode, facts->direction);
+	ret->tag_headers = tags_headers(ret, facts->direction);
 }
 
 /* --- all recipients ---------------------------------------------------------------- */
@@ -314,5 +290,5 @@ policy_merge(const struct settings *settings, const size_t *policies, size_t n,
 		    settings, &settings->policies[policies[i]], facts, &vote);
 		merge_vote(ret, &vote, facts->direction);
 	}
-	ret->tag_headers = is_tagged(ret, facts->direction);
+	ret->tag_headers = tags_headers(ret, facts->direction);
 }

@@ -36,12 +36,15 @@ struct verdict {
 	enum reply_class reply;
 	const struct policy_settings *policy; /* that decided */
 	int64_t score_milli;
-	int64_t threshold_milli;  /* the reject threshold, OPTION_OFF */
-	bool tag_headers;         /* X-Spam-Flag: YES and the Subject mark,
+	int64_t threshold_milli; /* the reject threshold, OPTION_OFF */
+	bool tag_headers;        /* X-Spam-Flag: YES and the Subject mark,
 				     where such fields are written */
-	const char *dmarc_reason; /* why reject became tag: "mailing_list",
-				     "local_policy"; NULL */
-	const char *failure;      /* the degraded check that decided; NULL */
+	/* Why DMARC did less than the domain's policy asks for, in the words of
+	 * RFC 9990: "mailing_list", "trusted_forwarder", "local_policy"; and
+	 * more about it, ASCII, or NULL. It stands whatever decided in the end.
+	 */
+	const char *dmarc_reason, *dmarc_comment;
+	const char *failure; /* the degraded check that decided; NULL */
 };
 
 /*
@@ -53,8 +56,15 @@ struct policy_facts {
 	int64_t score_milli;
 	bool dmarc_fail;               /* result is fail, not temperror */
 	enum dmarc_policy disposition; /* after sp, np, t */
-	bool list;                     /* List-Id or List-Post */
-	enum reply_class heaviest;     /* class of the heaviest symbol */
+	/* What speaks for an indirect flow. Texts are comments for the owner of
+	 * the domain; NULL: it does not apply. */
+	bool list;      /* List-Id or List-Post */
+	bool forwarder; /* the client is in milter.forwarders */
+	const char
+	    *rescue;      /* a trusted ARC sealer: DMARC does nothing at all */
+	const char *seal; /* it may be one, for the time being not known */
+	const char *signer; /* a DKIM pass of a domain with good reputation */
+	enum reply_class heaviest; /* class of the heaviest symbol */
 	const char *const *degraded;
 	size_t n_degraded;
 	bool defer_over; /* a cause has deferred mail for policy.defer_max */

@@ -100,7 +100,9 @@ take_dmarc(const struct journal_entry *e, struct record *r)
 		r->dmarc_aligned = d->spf_aligned    ? SPAN("spf")
 				   : d->dkim_aligned ? SPAN("dkim")
 						     : SPAN("");
+	r->dmarc_domain = cut(d->aligned_domain);
 	r->dmarc_reason = span_of(e->verdict->dmarc_reason);
+	r->dmarc_comment = cut(span_of(e->verdict->dmarc_comment));
 }
 
 static void

@@ -94,7 +94,8 @@ set_disposition(struct report_row *row, const struct dmarc_facts *dmarc,
 		return;
 	bool observed = verdict->action != verdict->would;
 	if (verdict->dmarc_reason)
-		add_reason(row, arena, verdict->dmarc_reason, NULL);
+		add_reason(
+		    row, arena, verdict->dmarc_reason, verdict->dmarc_comment);
 	else
 		add_reason(row, arena, "local_policy",
 		    observed ? "observed only, not applied" : NULL);

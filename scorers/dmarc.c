@@ -1,7 +1,8 @@
 #include "scorers/scorer.h"
 
 /* DMARC results as symbols (RFC 9989). DMARC_PASS, DMARC_NONE, DMARC_QUAR,
- * DMARC_REJECT and DMARC_MISSING mean what they mean in SpamAssassin. */
+ * DMARC_REJECT and DMARC_MISSING mean what they mean in SpamAssassin. A failure
+ * that a trusted ARC sealer makes up for is ARC_RESCUED and none of them. */
 
 static const struct dmarc_facts *
 facts_of(struct scan *scan)
@@ -31,11 +32,25 @@ fail_with(struct scan *scan, enum dmarc_policy disposition)
 	const struct dmarc_facts *dmarc = facts_of(scan);
 
 	if (!dmarc || dmarc->result != DMARC_FAIL ||
-	    dmarc->disposition != disposition)
+	    dmarc->disposition != disposition || scan_dmarc(scan)->rescuer.p)
 		return 0;
 	scan_evidence(scan, "%.*s publishes p=%s",
 	    SPAN_ARG(dmarc->record_domain),
 	    dmarc_policy_name(dmarc->published));
+	return 1;
+}
+
+static int64_t
+rescued(struct scan *scan)
+{
+	const struct scan_dmarc_facts *facts = scan_dmarc(scan);
+
+	if (!facts->rescuer.p)
+		return 0;
+	scan_evidence(scan, "%.*s publishes p=%s, sealed by %.*s",
+	    SPAN_ARG(facts->dmarc.record_domain),
+	    dmarc_policy_name(facts->dmarc.published),
+	    SPAN_ARG(facts->rescuer));
 	return 1;
 }
 
@@ -55,6 +70,7 @@ SYMBOL(dmarc_temperror, result_is(scan, DMARC_TEMPERROR))
 SYMBOL(dmarc_reject, fail_with(scan, DMARC_POLICY_REJECT))
 SYMBOL(dmarc_quar, fail_with(scan, DMARC_POLICY_QUARANTINE))
 SYMBOL(dmarc_none, fail_with(scan, DMARC_POLICY_NONE))
+SYMBOL(arc_rescued, rescued(scan))
 
 static const struct symbol_def symbols[] = {
     {"DMARC_PASS", "The From domain authenticates (DMARC pass)", -1, dmarc_pass,
@@ -65,6 +81,9 @@ static const struct symbol_def symbols[] = {
 	dmarc_quar, RULE_NETWORK},
     {"DMARC_NONE", "DMARC fails and the From domain asks for nothing", 500,
 	dmarc_none, RULE_NETWORK},
+    {"ARC_RESCUED",
+	"DMARC fails, and a trusted ARC sealer vouches for the message", -1,
+	arc_rescued, RULE_NETWORK},
     {"DMARC_MISSING", "The From domain publishes no DMARC record", 1,
 	dmarc_missing, RULE_NETWORK},
     {"DMARC_PERMERROR", "From or the DMARC record cannot be used", 500,

@@ -130,7 +130,9 @@ dmarc(const struct record *r)
 	    o, "spf_aligned", json_boolean(names_one(r->dmarc_aligned, "spf")));
 	json_set(o, "dkim_aligned",
 	    json_boolean(names_one(r->dmarc_aligned, "dkim")));
+	json_set(o, "aligned_domain", text_or_null(r->dmarc_domain));
 	json_set(o, "reason", text_or_null(r->dmarc_reason));
+	json_set(o, "comment", text_or_null(r->dmarc_comment));
 	return o;
 }
 

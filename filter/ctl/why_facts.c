@@ -55,7 +55,7 @@ static const struct word policies[] = {
 static const struct word reasons[] = {
     {"mailing_list", "not refused for it: it came over a mailing list"},
     {"trusted_forwarder", "not refused for it: a trusted forwarder sent it"},
-    {"local_policy", "not refused for it: auth.dmarc says so"},
+    {"local_policy", "nothing harder is done about it: auth.dmarc says so"},
     {NULL, NULL},
 };
 
@@ -123,18 +123,23 @@ add_spf(struct buf *out, const struct record *r)
 	buf_add_char(out, '\n');
 }
 
-/* Which of several passing signatures was the aligned one is not recorded: it
- * is of the same organisation. */
-static bool
-is_signed_by_from(const struct record *r, struct span domain)
+/*
+ * "; aligned" behind a signature that passes. Where one is aligned, others of
+ * the same organisation were not looked at: nothing is said of them.
+ */
+static void
+add_signature_alignment(
+    struct buf *out, const struct record *r, struct span domain)
 {
-	struct span org = domain_registrable(domain);
+	struct span org = domain_registrable(r->from_domain);
 
-	if (!is_aligned(r, "dkim") || !domain.len || !r->from_domain.len)
-		return false;
-	return domain_is_below(domain, r->from_domain) ||
-	       domain_is_below(r->from_domain, domain) ||
-	       (org.len && domain_is_below(r->from_domain, org));
+	if (!alignment_known(r) || !domain.len || !r->from_domain.len)
+		return;
+	if (is_aligned(r, "dkim") && span_caseeq(domain, r->dmarc_domain))
+		buf_add_str(out, "; aligned");
+	else if (!is_aligned(r, "dkim") || !org.len ||
+		 !domain_is_below(domain, org))
+		buf_add_str(out, "; not aligned");
 }
 
 static void
@@ -159,11 +164,28 @@ add_dkim(struct buf *out, struct arena *arena, const struct record *r)
 			buf_add_str(out, ": ");
 			ctl_add_safe(out, s.problem);
 		}
-		if (span_is(s.result, "pass") && alignment_known(r))
-			buf_add_str(out, is_signed_by_from(r, s.domain)
-					     ? "; aligned"
-					     : "; not aligned");
+		if (span_is(s.result, "pass"))
+			add_signature_alignment(out, r, s.domain);
 		buf_add_char(out, '\n');
+	}
+}
+
+/* Why less was done than the policy asks for. */
+static void
+add_reason(struct buf *out, const struct record *r)
+{
+	const char *reason = word_for(reasons, r->dmarc_reason);
+
+	if (!r->dmarc_reason.len)
+		return;
+	buf_add_str(out, "; ");
+	if (r->dmarc_comment.len) {
+		buf_add_str(out, "spared: ");
+		ctl_add_safe(out, r->dmarc_comment);
+	} else if (reason) {
+		buf_add_str(out, reason);
+	} else {
+		ctl_add_safe(out, r->dmarc_reason);
 	}
 }
 
@@ -171,7 +193,6 @@ static void
 add_dmarc(struct buf *out, const struct record *r)
 {
 	const char *policy = word_for(policies, r->dmarc_policy);
-	const char *reason = word_for(reasons, r->dmarc_reason);
 
 	if (!r->dmarc.len)
 		return;
@@ -184,13 +205,7 @@ add_dmarc(struct buf *out, const struct record *r)
 		ctl_add_safe(out, r->dmarc_policy);
 	} else if (span_is(r->dmarc, "none"))
 		buf_add_str(out, " publishes no policy");
-	if (r->dmarc_reason.len) {
-		buf_add_str(out, "; ");
-		if (reason)
-			buf_add_str(out, reason);
-		else
-			ctl_add_safe(out, r->dmarc_reason);
-	}
+	add_reason(out, r);
 	buf_add_char(out, '\n');
 }
 

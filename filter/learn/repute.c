@@ -16,6 +16,8 @@
 #define PRIOR 1.0      /* marks of either kind that everybody begins with */
 #define FULL_TRUST 5.0 /* marks at which confidence is one half */
 #define KEY_TEXT_MAX 320
+#define GOOD_CONFIDENCE 0.6
+#define GOOD_BADNESS 0.1
 #define PREFIX4 24
 #define PREFIX6 64
 
@@ -132,6 +134,13 @@ weigh(
 	double n = s->bad + s->good;
 	s->confidence = n / (n + FULL_TRUST);
 	s->badness = (s->bad + PRIOR) / (n + 2 * PRIOR);
+}
+
+bool
+repute_is_good(const struct repute_standing *standing)
+{
+	return standing->known && standing->confidence >= GOOD_CONFIDENCE &&
+	       standing->badness < GOOD_BADNESS;
 }
 
 static void

@@ -41,6 +41,9 @@ struct repute_result {
 	double confidence;
 };
 
+/* Known well (some eight messages at least) and nearly all of it good. */
+bool repute_is_good(const struct repute_standing *standing);
+
 /* The text of a sender's key of that subject: empty when it does not apply. */
 struct span repute_text(const struct repute_sender *sender,
     enum repute_subject subject, struct arena *arena);

@@ -43,9 +43,11 @@ struct record {
 	struct span spf, spf_domain, spf_detail; /* result; whose; why */
 	/* "RESULT:DOMAIN:SELECTOR:PROBLEM" joined by ";", values %XX-coded */
 	struct span dkim;
-	/* result; published policy; "spf" "dkim" "spf,dkim" or ""; why a
-	 * reject became something else */
-	struct span dmarc, dmarc_policy, dmarc_aligned, dmarc_reason;
+	/* result; published policy; "spf" "dkim" "spf,dkim" or ""; the domain
+	 * that was aligned, of DKIM before SPF */
+	struct span dmarc, dmarc_policy, dmarc_aligned, dmarc_domain;
+	/* why less was done than the policy asks for; more about it */
+	struct span dmarc_reason, dmarc_comment;
 	struct span arc;
 	struct span degraded; /* names joined by "," */
 	int64_t ms;

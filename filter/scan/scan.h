@@ -108,6 +108,8 @@ struct scan_dkim_facts {
 struct scan_dmarc_facts {
 	enum fact_state state;
 	struct dmarc_facts dmarc;
+	/* On fail: scan_arc()'s `trusted`, whose word makes up for it. */
+	struct span rescuer;
 };
 
 struct scan_arc_facts {
@@ -233,6 +235,9 @@ const struct iprev_facts *scan_iprev(struct scan *scan);
 /* These ask the store, for store_ms at most in all. */
 const struct learn_facts *scan_learned(struct scan *scan);
 const struct repute_facts *scan_reputation(struct scan *scan);
+/* A domain with a good reputation whose DKIM signature passes, be it aligned
+ * or not; p NULL: none, or not known. */
+struct span scan_good_signer(struct scan *scan);
 
 /* `list` is an index of config->lists. Waits for it until timeout_ms after it
  * was asked: about the client at SCAN_MAIL, about links at SCAN_EOM. */

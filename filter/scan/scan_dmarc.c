@@ -113,5 +113,7 @@ scan_dmarc(struct scan *scan)
 	    facts->dmarc.result == DMARC_TEMPERROR ? FACT_LATER : FACT_DONE;
 	if (facts->state == FACT_LATER)
 		scan_degrade(scan, "dns");
+	if (facts->dmarc.result == DMARC_FAIL)
+		facts->rescuer = scan_arc(scan)->trusted;
 	return facts;
 }

@@ -8,6 +8,10 @@
  * have no reputation: else anybody could spend or spoil another's.
  */
 
+/* Signers whose reputation is asked of one message: who signs with many
+ * domains gets no more tries. */
+#define SIGNERS_MAX 3
+
 static const struct repute_facts reputation_off = {.state = FACT_OFF};
 static const struct repute_facts reputation_broken = {.state = FACT_BROKEN};
 
@@ -47,4 +51,39 @@ scan_reputation(struct scan *scan)
 	if (rc == 0)
 		facts->state = FACT_DONE;
 	return facts;
+}
+
+/* --- signers ---------------------------------------------------------------------- */
+
+static bool
+is_well_known(struct scan *scan, struct span domain)
+{
+	struct repute_sender sender = {.aligned_domain = domain};
+	struct repute_result result;
+	struct err err;
+	int64_t deadline = scan_store_begin(scan);
+	int rc = repute_judge(scan->store, &sender, scan->now, deadline,
+	    scan->arena, &result, &err);
+
+	scan_store_end(scan, rc);
+	return rc == 0 && repute_is_good(&result.v[REPUTE_ALIGNED]);
+}
+
+struct span
+scan_good_signer(struct scan *scan)
+{
+	const struct dkim_facts *dkim = scan_dkim(scan)->dkim;
+	unsigned asked = 0;
+
+	if (!scan->store || !dkim)
+		return SPAN_NONE;
+	for (size_t i = 0; i < dkim->n && asked < SIGNERS_MAX; i++) {
+		const struct dkim_signature *s = &dkim->signatures[i];
+		if (s->result != DKIM_PASS || s->multiplied.p)
+			continue;
+		asked++;
+		if (is_well_known(scan, s->domain))
+			return s->domain;
+	}
+	return SPAN_NONE;
 }

@@ -147,52 +147,97 @@ test_outgoing(void)
 	CHECK_INT(v.action, ACTION_REJECT);
 }
 
+/* What speaks for an indirect flow, in the cases below. */
+enum { NOBODY, LIST, FORWARDER, RESCUE, SEAL, SIGNER };
+
+static void
+set_witness(struct policy_facts *facts, int witness)
+{
+	facts->list = witness == LIST;
+	facts->forwarder = witness == FORWARDER;
+	facts->rescue = witness == RESCUE ? "arc=pass" : NULL;
+	facts->seal = witness == SEAL ? "arc: not now" : NULL;
+	facts->signer = witness == SIGNER ? "dkim: known" : NULL;
+}
+
+static void
+check_reason(const struct verdict *v, const char *reason, const char *comment)
+{
+	CHECK_STR(span_of(v->dmarc_reason), reason ? reason : "");
+	CHECK_STR(span_of(v->dmarc_comment), comment ? comment : "");
+}
+
+#define SCORE DMARC_MODE_SCORE
+#define TAG DMARC_MODE_TAG
+#define REJECT DMARC_MODE_REJECT
+#define P_NONE DMARC_POLICY_NONE
+#define P_QUARANTINE DMARC_POLICY_QUARANTINE
+#define P_REJECT DMARC_POLICY_REJECT
+
+static const struct dmarc_case {
+	const char *claim;
+	enum dmarc_mode mode;
+	enum dmarc_policy disposition;
+	int witness;
+	enum action want;
+	const char *reason, *comment;
+} dmarc_cases[] = {
+    {"reject is obeyed where the site says so", REJECT, P_REJECT, NOBODY,
+	ACTION_REJECT, NULL, NULL},
+    {"a mailing list is spared", REJECT, P_REJECT, LIST, ACTION_TAG,
+	"mailing_list", NULL},
+    {"a forwarder is spared", REJECT, P_REJECT, FORWARDER, ACTION_TAG,
+	"trusted_forwarder", NULL},
+    {"a trusted seal makes up for the failure", REJECT, P_REJECT, RESCUE,
+	ACTION_ACCEPT, "local_policy", "arc=pass"},
+    {"in tag mode too", TAG, P_REJECT, RESCUE, ACTION_ACCEPT, "local_policy",
+	"arc=pass"},
+    {"and for quarantine", REJECT, P_QUARANTINE, RESCUE, ACTION_ACCEPT,
+	"local_policy", "arc=pass"},
+    {"a seal that cannot be checked now is no reason to refuse", REJECT,
+	P_REJECT, SEAL, ACTION_TAG, "local_policy", "arc: not now"},
+    {"a signer of good reputation is spared", REJECT, P_REJECT, SIGNER,
+	ACTION_TAG, "local_policy", "dkim: known"},
+    {"tag mode makes reject a tag", TAG, P_REJECT, NOBODY, ACTION_TAG,
+	"local_policy", NULL},
+    {"whatever else there is", TAG, P_REJECT, LIST, ACTION_TAG, "mailing_list",
+	NULL},
+    {"p=quarantine means tag", REJECT, P_QUARANTINE, NOBODY, ACTION_TAG, NULL,
+	NULL},
+    {"which is no less than it asks for", REJECT, P_QUARANTINE, LIST,
+	ACTION_TAG, NULL, NULL},
+    {"p=none means nothing", REJECT, P_NONE, NOBODY, ACTION_ACCEPT, NULL, NULL},
+    {"score mode leaves it to the sum, and says so", SCORE, P_REJECT, NOBODY,
+	ACTION_ACCEPT, "local_policy", NULL},
+    {"of quarantine too", SCORE, P_QUARANTINE, NOBODY, ACTION_ACCEPT,
+	"local_policy", NULL},
+};
+
 static void
 test_dmarc(void)
 {
-	static const struct {
-		const char *claim;
-		enum dmarc_mode mode;
-		enum dmarc_policy disposition;
-		bool fail, list;
-		enum action want;
-		const char *reason;
-	} cases[] = {
-	    {"reject is obeyed where the site says so", DMARC_MODE_REJECT,
-		DMARC_POLICY_REJECT, true, false, ACTION_REJECT, NULL},
-	    {"a mailing list is spared", DMARC_MODE_REJECT, DMARC_POLICY_REJECT,
-		true, true, ACTION_TAG, "mailing_list"},
-	    {"tag mode makes reject a tag", DMARC_MODE_TAG, DMARC_POLICY_REJECT,
-		true, false, ACTION_TAG, "local_policy"},
-	    {"p=quarantine means tag", DMARC_MODE_REJECT,
-		DMARC_POLICY_QUARANTINE, true, false, ACTION_TAG, NULL},
-	    {"p=none means nothing", DMARC_MODE_REJECT, DMARC_POLICY_NONE, true,
-		false, ACTION_ACCEPT, NULL},
-	    {"score mode leaves it to the sum", DMARC_MODE_SCORE,
-		DMARC_POLICY_REJECT, true, false, ACTION_ACCEPT, NULL},
-	    {"what did not fail is not refused", DMARC_MODE_REJECT,
-		DMARC_POLICY_REJECT, false, false, ACTION_ACCEPT, NULL},
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (size_t i = 0; i < sizeof dmarc_cases / sizeof *dmarc_cases; i++) {
+		const struct dmarc_case *c = &dmarc_cases[i];
 		struct settings s = settings;
 		struct policy_facts facts = facts_of(0);
 		struct verdict v;
-		TAP_CASE(cases[i].claim)
-		s.dmarc = cases[i].mode;
-		facts.dmarc_fail = cases[i].fail;
-		facts.disposition = cases[i].disposition;
-		facts.list = cases[i].list;
+		TAP_CASE(c->claim)
+		s.dmarc = c->mode;
+		facts.dmarc_fail = true;
+		facts.disposition = c->disposition;
+		set_witness(&facts, c->witness);
 		policy_decide(&s, &policies[DEFAULT], &facts, &v);
-		CHECK_INT(v.action, cases[i].want);
+		CHECK_INT(v.action, c->want);
 		CHECK(strcmp(v.by,
-			  cases[i].want == ACTION_ACCEPT ? "score" : "dmarc") ==
-		      0);
-		CHECK((v.dmarc_reason == NULL) == (cases[i].reason == NULL));
-		if (v.dmarc_reason && cases[i].reason)
-			CHECK(strcmp(v.dmarc_reason, cases[i].reason) == 0);
+			  c->want == ACTION_ACCEPT ? "score" : "dmarc") == 0);
+		check_reason(&v, c->reason, c->comment);
+		CHECK_INT(v.tag_headers, c->want == ACTION_TAG);
 		if (v.action == ACTION_REJECT)
 			CHECK_INT(v.reply, REPLY_DMARC);
+		facts.dmarc_fail = false;
+		policy_decide(&s, &policies[DEFAULT], &facts, &v);
+		CHECK_INT(v.action, ACTION_ACCEPT);
+		check_reason(&v, NULL, NULL);
 	}
 
 	TAP_CASE("the score refuses what DMARC only tags")
@@ -203,6 +248,91 @@ test_dmarc(void)
 	CHECK_INT(v.action, ACTION_REJECT);
 	CHECK(strcmp(v.by, "score") == 0);
 	CHECK_INT(v.reply, REPLY_CONTENT);
+
+	TAP_CASE("which does not change why DMARC did less")
+	facts.disposition = DMARC_POLICY_REJECT;
+	facts.list = true;
+	v = decide(DEFAULT, &facts);
+	CHECK(strcmp(v.by, "score") == 0);
+	check_reason(&v, "mailing_list", NULL);
+}
+
+/* --- relays of ours ----------------------------------------------------------------- */
+
+static struct policy_facts
+relayed(int64_t score_milli)
+{
+	struct policy_facts facts = facts_of(score_milli);
+
+	facts.direction = DIRECTION_RELAY;
+	return facts;
+}
+
+static void
+test_relay(void)
+{
+	static const size_t all[] = {DEFAULT, STRICT};
+	const char *degraded[] = {"dns"};
+	struct policy_facts facts = relayed(20000);
+	struct verdict v = decide(DEFAULT, &facts);
+
+	TAP_CASE("what a relay brings is tagged where it would be refused")
+	CHECK_INT(v.action, ACTION_TAG);
+	CHECK_INT(v.would, ACTION_REJECT);
+	CHECK(v.tag_headers);
+	TAP_CASE("by every recipient's policy")
+	policy_merge(&settings, all, 2, &facts, &v);
+	CHECK_INT(v.action, ACTION_TAG);
+	CHECK_INT(v.would, ACTION_REJECT);
+	CHECK(v.tag_headers);
+	TAP_CASE("the sum tags as of mail that comes straight")
+	facts = relayed(5000);
+	v = decide(DEFAULT, &facts);
+	CHECK_INT(v.action, ACTION_TAG);
+	facts = relayed(4999);
+	CHECK_INT(decide(DEFAULT, &facts).action, ACTION_ACCEPT);
+	TAP_CASE("it may be held")
+	facts = relayed(6000);
+	CHECK_INT(decide(STRICT, &facts).action, ACTION_QUARANTINE);
+	TAP_CASE("DMARC refuses none of it, and says why")
+	facts = relayed(0);
+	facts.dmarc_fail = true;
+	facts.disposition = DMARC_POLICY_REJECT;
+	v = decide(DEFAULT, &facts);
+	CHECK_INT(v.action, ACTION_TAG);
+	CHECK_INT(v.would, ACTION_REJECT);
+	CHECK(strcmp(v.by, "dmarc") == 0);
+	check_reason(&v, "local_policy", "relays of ours are never refused");
+	TAP_CASE("a check that could not run does not defer it")
+	facts = relayed(6000);
+	facts.degraded = degraded;
+	facts.n_degraded = 1;
+	v = decide(DEFAULT, &facts);
+	CHECK_INT(v.action, ACTION_TAG);
+	CHECK_INT(v.would, ACTION_TAG);
+	TAP_CASE("observe does nothing to it")
+	facts = relayed(20000);
+	v = decide(WATCHING, &facts);
+	CHECK_INT(v.action, ACTION_ACCEPT);
+	CHECK_INT(v.would, ACTION_REJECT);
+}
+
+/* --- what is delivered and ought not to be ------------------------------------------ */
+
+static void
+test_marks(void)
+{
+	static const size_t both[] = {DEFAULT, WATCHING};
+	struct policy_facts facts = facts_of(20000);
+	struct verdict v = decide(DEFAULT, &facts);
+
+	TAP_CASE("what is refused needs no mark, what is only observed does")
+	CHECK(!v.tag_headers);
+	CHECK(decide(WATCHING, &facts).tag_headers);
+	TAP_CASE("what some would refuse and one observes is marked")
+	policy_merge(&settings, both, 2, &facts, &v);
+	CHECK_INT(v.action, ACTION_TAG);
+	CHECK(v.tag_headers);
 }
 
 static struct verdict
@@ -301,6 +431,8 @@ main(void)
 	test_score();
 	test_outgoing();
 	test_dmarc();
+	test_relay();
+	test_marks();
 	test_failures();
 	test_merge();
 	return tap_done();

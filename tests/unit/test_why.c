@@ -409,6 +409,7 @@ test_others(void)
 	r = kit_record();
 	r.dmarc = SPAN("pass");
 	r.dmarc_aligned = SPAN("dkim");
+	r.dmarc_domain = SPAN("news.muster.example");
 	r.dkim = SPAN("pass:news.muster.example:a:;pass:notmuster.example:b:");
 	text = text_of(&r);
 	CHECK(has(text, "news.muster.example (a); aligned\n"));
