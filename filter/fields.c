@@ -8,9 +8,11 @@
 /*
  * Which fields, by the mode of the headers: none, own (X-Assay-Ref and
  * X-Assay-Would alone), full. Copies that came from outside go first: of all
- * that we would write, and of every Authentication-Results that could be taken
- * for ours. Mail that leaves gets X-Assay-Ref and its signatures; on what a
- * user of ours sends to mailboxes here, results of ours stand too.
+ * that we would write, every Authentication-Results that could be taken for
+ * ours or for that of a hop of ours, and the fields by which a receiver shows
+ * brand indicators. ARC fields stay: they are judged. Mail that leaves gets
+ * X-Assay-Ref and its signatures; on what a user of ours sends to mailboxes
+ * here, results of ours stand too.
  */
 
 #define REMOVALS_MAX 20000 /* edits of one message */
@@ -35,9 +37,44 @@ is_own(struct span name)
 	       span_caseis(name, "X-Assay-Would");
 }
 
+/* BIMI-Selector is the sender's to write, and mostly signed; the others say
+ * what a receiver found (draft-brand-indicators section 7). */
+static bool
+is_bimi(struct span name)
+{
+	return span_casestarts(name, SPAN("BIMI-")) &&
+	       !span_caseis(name, "BIMI-Selector");
+}
+
+/*
+ * True for Authentication-Results that claim to be ours; also those of hops of
+ * ours, where no such hop can have written them: not above the Received lines
+ * that relays of ours added, nor right below the last of these, where some
+ * MTAs put them (RFC 8601 section 5).
+ */
+static bool
+is_forged(
+    const struct fields_request *request, struct span value, unsigned received)
+{
+	const struct settings *settings = request->settings;
+	const struct scan *scan = request->scan;
+
+	if (authres_claims(value, settings->authserv_id, request->arena))
+		return true;
+	if (scan->direction == DIRECTION_RELAY &&
+	    received <= scan->relay_received)
+		return false;
+	for (size_t i = 0; i < settings->n_trusted_ids; i++)
+		if (authres_claims(
+			value, settings->trusted_ids[i], request->arena))
+			return true;
+	return false;
+}
+
+/* `received`: Received fields above this one. */
 static bool
 is_removed(const struct fields_request *request, enum headers_mode mode,
-    struct span name, struct span value)
+    struct span name, struct span value, unsigned received)
 {
 	if (is_own(name))
 		return true;
@@ -46,12 +83,11 @@ is_removed(const struct fields_request *request, enum headers_mode mode,
 	/* What others marked on mail that leaves is not ours to take. */
 	if (request->scan->direction != DIRECTION_OUT &&
 	    (span_casestarts(name, SPAN("X-Spam-")) ||
-		span_casestarts(name, SPAN("X-Assay-"))))
+		span_casestarts(name, SPAN("X-Assay-")) || is_bimi(name)))
 		return true;
 	return fields_has_authres(request->scan) &&
 	       span_caseis(name, "Authentication-Results") &&
-	       authres_claims(
-		   value, request->settings->authserv_id, request->arena);
+	       is_forged(request, value, received);
 }
 
 /* How many fields of a name came so far; the map holds counter pointers. */
@@ -72,7 +108,7 @@ count_of(struct map *map, struct arena *arena, struct span name)
 static bool
 may_go(struct span name)
 {
-	return span_casestarts(name, SPAN("X-")) ||
+	return span_casestarts(name, SPAN("X-")) || is_bimi(name) ||
 	       span_caseis(name, "Authentication-Results");
 }
 
@@ -122,6 +158,7 @@ make_removals(const struct fields_request *request, enum headers_mode mode,
 {
 	const struct header_list *headers =
 	    message_headers(request->scan->message);
+	unsigned received = 0;
 	struct map counts;
 
 	map_init(&counts, request->arena, true);
@@ -129,10 +166,11 @@ make_removals(const struct fields_request *request, enum headers_mode mode,
 		const struct header *h = &headers->fields.v[i];
 		/* MTAs compare names without the blanks before the colon. */
 		struct span name = span_trim(h->name);
+		received += span_caseis(name, "Received");
 		if (!may_go(name))
 			continue;
 		unsigned nth = count_of(&counts, request->arena, name);
-		if (is_removed(request, mode, name, h->raw))
+		if (is_removed(request, mode, name, h->raw, received))
 			add_removal(request, name, nth, ret);
 	}
 	if (headers->dropped)

@@ -160,6 +160,18 @@ take_message(struct scan *scan, struct record *r)
 		r->header_from = cut(message_header_text(scan->message, from));
 }
 
+/* Behind a relay "" says that its header did not tell. */
+static void
+take_judged(struct scan *scan, struct arena *arena, struct record *r)
+{
+	if (!scan || scan->direction != DIRECTION_RELAY)
+		return;
+	r->judged_ip = SPAN("");
+	if (scan->client.ip.family)
+		r->judged_ip = ip_text(&scan->client.ip, arena);
+	r->judged_name = cut(scan->client.name);
+}
+
 static void
 take_degraded(
     const struct journal_entry *e, struct arena *arena, struct record *r)
@@ -251,6 +263,7 @@ recorder_make(const struct recorder_request *request, struct arena *arena,
 	take_verdict(request, &r);
 	take_envelope(e, arena, &r);
 	take_message(request->scan, &r);
+	take_judged(request->scan, arena, &r);
 	take_spf(e->spf, arena, &r);
 	take_dkim(e->dkim, arena, &r);
 	take_dmarc(e, &r);

@@ -207,18 +207,37 @@ add_rcpts(struct buf *out, const struct record *r)
 }
 
 static void
+add_host(struct buf *out, struct span name, struct span ip)
+{
+	ctl_add_safe(out, name.len ? name : SPAN("unknown"));
+	buf_add_str(out, " [");
+	ctl_add_safe(out, ip);
+	buf_add_char(out, ']');
+}
+
+/* By whom mail of a relay was judged; records of before relays do not tell. */
+static void
+add_judged(struct buf *out, const struct record *r)
+{
+	if (!span_is(r->dir, "relay") || !r->judged_ip.p)
+		return;
+	why_label(out, "Judged by");
+	if (r->judged_ip.len)
+		add_host(out, r->judged_name, r->judged_ip);
+	else
+		buf_add_str(out, "nobody's address: the relay's Received field "
+				 "names none");
+	buf_add_char(out, '\n');
+}
+
+static void
 add_client(struct buf *out, const struct record *r)
 {
 	why_label(out, "Client");
-	if (!r->client_ip.len && !r->client_name.len) {
+	if (!r->client_ip.len && !r->client_name.len)
 		buf_add_str(out, "local");
-	} else {
-		ctl_add_safe(
-		    out, r->client_name.len ? r->client_name : SPAN("unknown"));
-		buf_add_str(out, " [");
-		ctl_add_safe(out, r->client_ip);
-		buf_add_char(out, ']');
-	}
+	else
+		add_host(out, r->client_name, r->client_ip);
 	if (r->helo.len && !span_caseeq(r->helo, r->client_name)) {
 		buf_add_str(out, ", HELO ");
 		ctl_add_safe(out, r->helo);
@@ -233,7 +252,10 @@ add_client(struct buf *out, const struct record *r)
 	}
 	if (span_is(r->dir, "out"))
 		buf_add_str(out, "; outgoing mail");
+	else if (span_is(r->dir, "relay"))
+		buf_add_str(out, "; a relay of ours");
 	buf_add_char(out, '\n');
+	add_judged(out, r);
 }
 
 /* --- what came of it --------------------------------------------------------- */
@@ -250,12 +272,24 @@ add_outcome(struct buf *out, const struct record *r)
 	}
 	if (!would || span_eq(r->would, r->action))
 		return;
-	why_label(out, span_is(r->mode, "observe") ? "Observed" : "Kept back");
-	buf_printf(out,
-	    span_is(r->mode, "observe")
-		? "nothing was done; mode = enforce would have %s it\n"
-		: "the policy alone would have %s it\n",
-	    would->word);
+	bool observed = span_is(r->mode, "observe");
+	why_label(out, observed ? "Observed" : "Kept back");
+	if (span_is(r->dir, "relay") && observed)
+		buf_printf(out,
+		    "nothing was done; from another client mode = enforce "
+		    "would have %s it\n",
+		    would->word);
+	else if (span_is(r->dir, "relay"))
+		buf_printf(out,
+		    "a relay is never refused: from another client it would "
+		    "have been %s\n",
+		    would->word);
+	else
+		buf_printf(out,
+		    observed
+			? "nothing was done; mode = enforce would have %s it\n"
+			: "the policy alone would have %s it\n",
+		    would->word);
 }
 
 void

@@ -45,6 +45,8 @@ const struct record_field record_fields[] = {
     TEXT("helo", helo),
     TEXT("auth", auth),
     TEXT("tls", tls),
+    TEXT("judged_ip", judged_ip),
+    TEXT("judged_name", judged_name),
     TEXT("mail_from", mail_from),
     TEXT("header_from", header_from),
     TEXT("from_domain", from_domain),

@@ -35,6 +35,8 @@ struct record {
 	/* of that policy; INT64_MAX: off */
 	int64_t tag_milli, quarantine_milli, reject_milli;
 	struct span client_ip, client_name, helo, auth, tls;
+	/* Behind a relay of ours: who handed it the message; "" unknown. */
+	struct span judged_ip, judged_name;
 	struct span mail_from;   /* without brackets; "" is <> */
 	struct span header_from; /* decoded From field, cut */
 	struct span from_domain; /* A-labels */

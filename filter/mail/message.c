@@ -22,7 +22,8 @@
 
 const char *const message_watched[] = {"Authentication-Results", "X-Spam-Flag",
     "X-Spam-Status", "X-Spam-Score", "X-Spam-Level", "X-Assay-Ref",
-    "X-Assay-Would", NULL};
+    "X-Assay-Would", "BIMI-Location", "BIMI-Indicator", "BIMI-Logo-Preference",
+    NULL};
 
 struct message_options
 message_options_default(void)
