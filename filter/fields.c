@@ -3,6 +3,7 @@
 #include "filter/base/codec.h"
 #include "filter/fields_internal.h"
 #include "filter/mail/authres.h"
+#include "filter/sealing.h"
 #include "filter/signing.h"
 
 /*
@@ -327,7 +328,10 @@ fields_make(const struct fields_request *request, struct fields *ret)
 			return false;
 	if (arena_failed(request->arena))
 		return false;
-	/* Last: over what leaves, in every mode. */
+	/* Last: over what leaves. Signatures in every mode, a seal only over
+	 * results that are shown. */
 	signing_add(request->signing, request, ret);
+	if (mode == HEADERS_FULL)
+		sealing_add(request, ret);
 	return !arena_failed(request->arena);
 }

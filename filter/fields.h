@@ -7,6 +7,7 @@
  * The header fields that a verdict adds and removes, as a list of edits: what
  * the milter carries out and what `assay check --format mail` shows.
  */
+struct keyring;
 struct signing;
 
 struct fields_request {
@@ -17,6 +18,7 @@ struct fields_request {
 	const struct verdict *verdict;
 	const char *ref; /* "" where none was made: X-Assay-Ref is left out */
 	const struct signing *signing; /* signing_plan()'s; NULL: unsigned */
+	const struct keyring *keyring; /* for a seal; NULL: unsealed */
 	/* Values begin with a blank of their own. */
 	bool leading_space;
 };
@@ -51,5 +53,15 @@ bool fields_make(const struct fields_request *request, struct fields *ret);
  */
 const struct header_list *fields_leaving(
     const struct fields_request *request, const struct fields *fields);
+
+/*
+ * For fields that are made when the others are known, signatures and seals: a
+ * value folded by CRLF or LF as an addition has it, NULL without memory; and
+ * `top` put above all additions, unless memory ends.
+ */
+const char *fields_value(
+    const struct fields_request *request, struct span value);
+void fields_put_on_top(const struct fields_request *request,
+    struct fields *fields, const struct field_additions *top);
 
 #endif

@@ -86,3 +86,35 @@ fields_leaving(
 	list->dropped += came->dropped;
 	return arena_failed(arena) ? NULL : list;
 }
+
+const char *
+fields_value(const struct fields_request *request, struct span value)
+{
+	struct buf out;
+
+	buf_init(&out, request->arena, value.len + 1);
+	if (request->leading_space)
+		buf_add_char(&out, ' ');
+	for (size_t i = 0; i < value.len; i++)
+		if (value.p[i] != '\r')
+			buf_add_char(&out, value.p[i]);
+	return buf_failed(&out) ? NULL : buf_str(&out);
+}
+
+void
+fields_put_on_top(const struct fields_request *request, struct fields *fields,
+    const struct field_additions *top)
+{
+	size_t n = fields->additions.n;
+	struct field *all =
+	    arena_calloc(request->arena, top->n + n, sizeof *all);
+
+	if (!all)
+		return;
+	if (top->n)
+		memcpy(all, top->v, top->n * sizeof *all);
+	if (n)
+		memcpy(all + top->n, fields->additions.v, n * sizeof *all);
+	fields->additions = (struct field_additions){
+	    .v = all, .n = top->n + n, .size = top->n + n};
+}

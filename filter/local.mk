@@ -33,6 +33,7 @@ filter_libfilter_a_SOURCES = \
 	filter/settings_lists.c \
 	filter/settings_table.c filter/snapshot.c \
 	filter/sign.c filter/sign.h \
+	filter/sealing.c filter/sealing.h \
 	filter/signing.c filter/signing.h \
 	filter/socket.c filter/socket.h \
 	filter/state.c filter/state.h \

@@ -190,6 +190,7 @@ enact(struct session *s, struct judgement *j)
 	    .verdict = &j->verdict,
 	    .ref = s->t.ref,
 	    .signing = s->t.signing,
+	    .keyring = s->snapshot->keyring,
 	    .leading_space = s->mta.can & MTA_LEADING_SPACE,
 	};
 

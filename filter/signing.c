@@ -95,29 +95,13 @@ names_of(const struct sign_settings *settings,
 	    headers, all, n_all, oversign, n_oversign, arena, ret_n);
 }
 
-/* As milters write values: folded by LF, with a leading blank where the MTA
- * takes it as it is. */
-static const char *
-value_of(const struct fields_request *request, struct span value)
-{
-	struct buf out;
-
-	buf_init(&out, request->arena, value.len + 1);
-	if (request->leading_space)
-		buf_add_char(&out, ' ');
-	for (size_t i = 0; i < value.len; i++)
-		if (value.p[i] != '\r')
-			buf_add_char(&out, value.p[i]);
-	return buf_failed(&out) ? NULL : buf_str(&out);
-}
-
 /* False: libcrypto or memory. */
 static bool
 add_signature(const struct signature_request *signature,
     const struct fields_request *request, struct field_additions *to)
 {
 	struct span value = signature_make(signature, request->arena);
-	const char *text = value.p ? value_of(request, value) : NULL;
+	const char *text = value.p ? fields_value(request, value) : NULL;
 	struct field *field = text ? VEC_PUSH(request->arena, to) : NULL;
 
 	if (field)
@@ -173,11 +157,5 @@ signing_add(const struct signing *signing, const struct fields_request *request,
 		log_error("ref=%s: a signature could not be made, the message"
 			  " leaves without it, missed=%llu",
 		    request->ref, (unsigned long long)missed);
-	for (size_t i = 0; i < fields->additions.n; i++) {
-		struct field *to = VEC_PUSH(request->arena, &all);
-		if (!to)
-			return;
-		*to = fields->additions.v[i];
-	}
-	fields->additions = all;
+	fields_put_on_top(request, fields, &all);
 }

@@ -67,6 +67,27 @@ apply_source(struct snapshot *snapshot, const struct settings_source *source)
 	return 0;
 }
 
+/* A seal that is asked for and cannot be made. */
+static void
+report_seal(
+    const struct snapshot *snapshot, settings_report_fn *report, void *arg)
+{
+	struct signer signers[KEYRING_SIGNERS_MAX];
+	struct span domain = snapshot->settings.sign.seal;
+	char text[512];
+	struct buf out;
+
+	if (!domain.len || keyring_domain(snapshot->keyring, domain, signers))
+		return;
+	buf_init(&out, NULL, sizeof text - 1);
+	buf_printf(&out,
+	    "auth.seal: there is no key of %.*s, nothing is sealed",
+	    SPAN_ARG(domain));
+	(void)span_copy(buf_span(&out), text, sizeof text);
+	buf_done(&out);
+	report(arg, true, text);
+}
+
 static int
 load_keys(struct snapshot *snapshot, const struct settings_source *source,
     settings_report_fn *report, void *arg)
@@ -81,7 +102,10 @@ load_keys(struct snapshot *snapshot, const struct settings_source *source,
 
 	if (!source->keys)
 		return 0;
-	return keyring_load(&from, report, arg, &snapshot->keyring);
+	int rc = keyring_load(&from, report, arg, &snapshot->keyring);
+	if (rc == 0)
+		report_seal(snapshot, report, arg);
+	return rc;
 }
 
 struct snapshot *
