@@ -13,7 +13,8 @@ EXTRA_DIST += conf/assay.conf.in conf/quickstart conf/demo/zone \
 
 # --- for systemd: made from *.in with the configured places ----------------------
 
-UNITS = conf/assayd.service conf/assayd.socket
+UNITS = conf/assayd.service conf/assayd.socket \
+	conf/assay-report.service conf/assay-report.timer
 if SYSTEMD_UNITS
 nodist_systemdsystemunit_DATA = $(UNITS)
 nodist_tmpfiles_DATA = conf/tmpfiles.d/assay.conf
@@ -21,6 +22,7 @@ nodist_sysusers_DATA = conf/sysusers.d/assay.conf
 endif
 CLEANFILES += $(UNITS) conf/tmpfiles.d/assay.conf conf/sysusers.d/assay.conf
 EXTRA_DIST += conf/assayd.service.in conf/assayd.socket.in \
+	conf/assay-report.service.in conf/assay-report.timer.in \
 	conf/assay.tmpfiles.in conf/assay.sysusers.in
 
 # systemd makes the two folders itself where they are the usual ones.
@@ -40,6 +42,10 @@ conf/assayd.service: $(srcdir)/conf/assayd.service.in Makefile
 	$(FILL) $(srcdir)/conf/assayd.service.in >$@
 conf/assayd.socket: $(srcdir)/conf/assayd.socket.in Makefile
 	$(FILL) $(srcdir)/conf/assayd.socket.in >$@
+conf/assay-report.service: $(srcdir)/conf/assay-report.service.in Makefile
+	$(FILL) $(srcdir)/conf/assay-report.service.in >$@
+conf/assay-report.timer: $(srcdir)/conf/assay-report.timer.in Makefile
+	$(FILL) $(srcdir)/conf/assay-report.timer.in >$@
 conf/tmpfiles.d/assay.conf: $(srcdir)/conf/assay.tmpfiles.in Makefile
 	$(FILL) $(srcdir)/conf/assay.tmpfiles.in >$@
 conf/sysusers.d/assay.conf: $(srcdir)/conf/assay.sysusers.in Makefile

@@ -204,8 +204,8 @@ set_policy(struct report *policy, const struct dmarc_facts *dmarc)
 	policy->testing = record->testing ? SPAN("y") : SPAN("n");
 }
 
-static bool
-is_excluded(const struct report_settings *settings, struct span domain)
+bool
+report_is_excluded(const struct report_settings *settings, struct span domain)
 {
 	for (size_t i = 0; i < settings->n_exclude; i++)
 		if (domain_is_below(domain, settings->exclude[i]))
@@ -226,7 +226,7 @@ wants_report(const struct settings *settings, struct scan *scan,
 	       (dmarc->result == DMARC_PASS || dmarc->result == DMARC_FAIL) &&
 	       dmarc->record.rua.len &&
 	       report_domain_valid(dmarc->record_domain) &&
-	       !is_excluded(&settings->report, dmarc->record_domain);
+	       !report_is_excluded(&settings->report, dmarc->record_domain);
 }
 
 static struct span

@@ -35,6 +35,10 @@ uint64_t report_gather_left_out(const struct report_gather *gather);
 void report_note(struct report_gather *gather, const struct settings *settings,
     struct scan *scan, const struct verdict *verdict);
 
+/* True of a domain of report.exclude and what is below it. */
+bool report_is_excluded(
+    const struct report_settings *settings, struct span domain);
+
 /* The row of a message; false when it has none. For report_note() and tests.
  * Memory: the scan's arena. */
 bool report_entry_of(struct report_entry *ret, const struct settings *settings,

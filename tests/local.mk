@@ -32,3 +32,4 @@ include tests/bench/local.mk
 include tests/contract/local.mk
 include tests/fuzz/local.mk
 include tests/conformance/local.mk
+include tests/report/local.mk

@@ -23,12 +23,14 @@ code_point(const char *p, unsigned len)
 	return c;
 }
 
-/* Char of XML 1.0 section 2.2. */
+/* Char of XML 1.0 section 2.2, without the controls that it discourages. */
 static bool
 is_xml_char(uint32_t c)
 {
 	if (c < 0x20)
 		return c == '\t' || c == '\n' || c == '\r';
+	if (c >= 0x7f && c <= 0x9f)
+		return false;
 	return c <= 0xd7ff || (c >= 0xe000 && c <= 0xfffd) ||
 	       (c >= 0x10000 && c <= 0x10ffff);
 }

@@ -58,6 +58,8 @@ assay_SOURCES = \
 	filter/ctl/ctl_learn.c \
 	filter/ctl/ctl_log.c \
 	filter/ctl/ctl_report.c \
+	filter/ctl/ctl_report_bounce.c \
+	filter/ctl/ctl_report_dmarc.c \
 	filter/ctl/ctl_reputation.c \
 	filter/ctl/ctl_rules.c \
 	filter/ctl/ctl_why.c \
@@ -65,6 +67,14 @@ assay_SOURCES = \
 	filter/ctl/job.h \
 	filter/ctl/learn_eval.c \
 	filter/ctl/learn_eval.h \
+	filter/ctl/marks.c \
+	filter/ctl/marks.h \
+	filter/ctl/report_day.c \
+	filter/ctl/report_day.h \
+	filter/ctl/report_job.c \
+	filter/ctl/report_job.h \
+	filter/ctl/sendmail.c \
+	filter/ctl/sendmail.h \
 	filter/ctl/report_read.c \
 	filter/ctl/source.c \
 	filter/ctl/source.h \

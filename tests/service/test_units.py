@@ -21,7 +21,19 @@ from fixture import Scratch, Skip, Tap, check, equal  # noqa: E402
 
 BUILD = fixture.BUILD
 FILES = ("conf/assayd.service", "conf/assayd.socket",
-         "conf/tmpfiles.d/assay.conf", "conf/sysusers.d/assay.conf")
+         "conf/tmpfiles.d/assay.conf", "conf/sysusers.d/assay.conf",
+         "conf/assay-report.service", "conf/assay-report.timer")
+UNITS = FILES[:2] + FILES[4:]
+REPORT, TIMER = FILES[4:]
+# What systemd.exec(5) says implies NoNewPrivileges for a service with a user.
+# With it sendmail(1) could not change its group.
+IMPLY_NO_NEW_PRIVILEGES = (
+    "NoNewPrivileges", "SystemCallFilter", "SystemCallArchitectures",
+    "SystemCallLog", "RestrictAddressFamilies", "RestrictNamespaces",
+    "PrivateDevices", "ProtectKernelTunables", "ProtectKernelModules",
+    "ProtectKernelLogs", "ProtectClock", "MemoryDenyWriteExecute",
+    "RestrictRealtime", "RestrictSUIDSGID", "DynamicUser", "LockPersonality",
+    "ProtectHostname")
 EXPOSURE_MAX = 2.0      # of 10, as systemd-analyze counts
 PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
 
@@ -151,13 +163,14 @@ def units_root(scratch, name):
     """A root that has the units and the programs that they name."""
     root = scratch.folder(name)
     units = scratch.folder(name, "usr/lib/systemd/system")
-    for unit in FILES[:2]:
+    for unit in UNITS:
         shutil.copy(os.path.join(BUILD, unit), units)
     for key in ("ExecStart", "ExecReload"):
         program = setting(FILES[0], key).split()[0]
         scratch.folder(name, os.path.dirname(program).strip("/"))
         scratch.write(name + program, "#!/bin/sh\n", 0o755)
-    for target in ("multi-user", "network", "nss-lookup", "sockets",
+    for target in ("multi-user", "network", "network-online", "nss-lookup",
+                   "sockets", "timers", "time-set", "time-sync",
                    "sysinit", "basic", "shutdown"):
         scratch.write("%s/usr/lib/systemd/system/%s.target" % (name, target),
                       "[Unit]\nDescription=%s\n" % target)
@@ -169,8 +182,8 @@ def verify(scratch):
     program = need("systemd-analyze")
     root = units_root(scratch, "units")
     said = run(program, "verify", "--root=" + root, "--man=no",
-               "assayd.service", "assayd.socket", status=None)
-    mine = [line for line in said.splitlines() if "assayd" in line]
+               *(os.path.basename(unit) for unit in UNITS), status=None)
+    mine = [line for line in said.splitlines() if "assay" in line]
     equal(mine, [], said)
 
 
@@ -183,6 +196,28 @@ def security(scratch):
     if not found:
         raise Skip("systemd-analyze too old: " + said[-200:])
     check(float(found.group(1)) <= EXPOSURE_MAX, said)
+
+
+@case("the report service lets sendmail(1) change its group, and no more")
+def reports(scratch):
+    text = text_of(REPORT)
+    for name in IMPLY_NO_NEW_PRIVILEGES:
+        check(not re.search(r"(?m)^%s=" % name, text), name)
+    for name in ("User", "Group"):
+        equal(setting(REPORT, name), setting(FILES[0], name))
+    for name in ("ProtectSystem", "ProtectHome", "PrivateTmp",
+                 "CapabilityBoundingSet"):
+        equal(setting(REPORT, name), setting(FILES[0], name), name)
+    check(setting(REPORT, "ExecStart").endswith("/assay report dmarc"))
+
+
+@case("the timer runs after midnight UTC, by systemd's own reckoning")
+def timer(scratch):
+    program = need("systemd-analyze")
+    for when in re.findall(r"(?m)^OnCalendar=(.*)$", text_of(TIMER)):
+        said = run(program, "calendar", when)
+        check(re.search(r"Next elapse: .* (00|12):30:00 UTC", said) or
+              re.search(r"\(in UTC\): .* (00|12):30:00 UTC", said), said)
 
 
 @case("threads and files are enough for limits.sessions")
