@@ -130,3 +130,19 @@ tests_unit_test_report_read_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_report_unpack_SOURCES = tests/unit/test_report_unpack.c \
 	tests/unit/reportkit.h
 tests_unit_test_report_unpack_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_sign_key
+tests_unit_test_sign_key_SOURCES = tests/unit/test_sign_key.c \
+	tests/unit/signkit.h
+tests_unit_test_sign_key_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_signature
+tests_unit_test_signature_SOURCES = tests/unit/test_signature.c \
+	tests/unit/signkit.h
+tests_unit_test_signature_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_keyring
+tests_unit_test_keyring_SOURCES = tests/unit/test_keyring.c \
+	tests/unit/signkit.h
+tests_unit_test_keyring_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_sign
+tests_unit_test_sign_SOURCES = tests/unit/test_sign.c \
+	tests/unit/signkit.h
+tests_unit_test_sign_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
