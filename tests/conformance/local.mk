@@ -26,8 +26,20 @@ tests_conformance_spf_driver_LDADD = $(LIBS_AUTH)
 CONFORMANCE = \
 	tests/conformance/run_arc.py \
 	tests/conformance/run_dkim.py \
+	tests/conformance/run_dkim_against.py \
+	tests/conformance/run_dkim_python.py \
 	tests/conformance/run_dmarc.py \
 	tests/conformance/run_report_read.py \
 	tests/conformance/run_spf.py
 TESTS += $(CONFORMANCE)
 EXTRA_DIST += $(CONFORMANCE)
+
+check_PROGRAMS += tests/conformance/dkim_against
+tests_conformance_dkim_against_SOURCES = \
+	tests/conformance/dkim_against.c \
+	tests/conformance/dkim_classes.c tests/conformance/dkim_classes.h \
+	tests/conformance/dkim_make.c tests/conformance/dkim_make.h \
+	tests/conformance/driver.c tests/conformance/driver.h \
+	tests/conformance/opendkim_whole.c \
+	tests/conformance/opendkim_whole.h
+tests_conformance_dkim_against_LDADD = tests/lib/libtap.a $(LIBS_AUTH)

@@ -7,6 +7,7 @@ message is judged twice, with its body whole and in small pieces.
 """
 
 import glob
+import json
 import os
 import subprocess
 import sys
@@ -109,18 +110,27 @@ def allowed(expected, got):
     )
 
 
-def run_generated(suite, judge, tap):
-    folder = os.path.join(suite, "generated")
+def generated_zone(suite):
     zone = "tempfail._domainkey.example.com. TIMEOUT\n"
-    with open(os.path.join(folder, "keys.txt"), encoding="utf-8") as f:
+    keys = os.path.join(suite, "generated", "keys.txt")
+    with open(keys, encoding="utf-8") as f:
         for line in f:
             name, value = line.rstrip("\n").split(" ", 1)
             if not name.startswith("tempfail."):
                 zone += txt(name, value)
-    zone = judge.file(zone)
-    with open(os.path.join(folder, "expected.tsv"), encoding="utf-8") as f:
-        rows = [line.rstrip("\n").split("\t") for line in f][1:]
-    for name, expected, why in rows:
+    return zone
+
+
+def generated_rows(suite):
+    table = os.path.join(suite, "generated", "expected.tsv")
+    with open(table, encoding="utf-8") as f:
+        return [line.rstrip("\n").split("\t") for line in f][1:]
+
+
+def run_generated(suite, judge, tap):
+    folder = os.path.join(suite, "generated")
+    zone = judge.file(generated_zone(suite))
+    for name, expected, why in generated_rows(suite):
         got, problem = judge(zone, os.path.join(folder, name))
         tap.case(
             "generated/%s: %s" % (name, why),
@@ -129,8 +139,32 @@ def run_generated(suite, judge, tap):
         )
 
 
-def run_rfc(suite, judge, tap):
-    expected = {"003": "pass,pass", "001": "pass,pass", "005": "permerror"}
+def run_command(suite, folder, tap):
+    """The same through `assay auth dkim --json`."""
+    assay = os.path.join(os.environ.get("builddir", "."), "assay")
+    zone = os.path.join(folder, "generated.zone")
+    with open(zone, "w", encoding="ascii") as f:
+        f.write(generated_zone(suite))
+    for name, expected, why in generated_rows(suite):
+        message = os.path.join(suite, "generated", name)
+        out = subprocess.run(
+            [assay, "auth", "dkim", "--json", "--dns", zone]
+            + ["--time", str(NOW), message],
+            capture_output=True,
+            text=True,
+        )
+        said = json.loads(out.stdout) if out.returncode == 0 else {}
+        got = ",".join(s["result"] for s in said.get("signatures", []))
+        asked = [(q["name"], q["type"]) for q in said.get("dns", [])]
+        tap.case(
+            "assay auth dkim %s: %s" % (name, why),
+            allowed(expected, got or "none") and len(asked) == len(set(asked)),
+            "want %s, got %s, asked %s %s" % (expected, got, asked, out.stderr),
+        )
+
+
+def rfc_messages(suite):
+    """Name, zone and message of each."""
     for path in sorted(glob.glob(os.path.join(suite, "rfc", "*.txt"))):
         stem = os.path.splitext(os.path.basename(path))[0]
         if not stem.isdigit():
@@ -141,6 +175,12 @@ def run_rfc(suite, judge, tap):
         for line in keys.decode("utf-8").splitlines():
             zone += txt(*line.split(" ", 1))
         message = message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        yield stem, zone, message
+
+
+def run_rfc(suite, judge, tap):
+    expected = {"003": "pass,pass", "001": "pass,pass", "005": "permerror"}
+    for stem, zone, message in rfc_messages(suite):
         want = expected.get(stem, "pass")
         got, problem = judge(judge.file(zone), judge.file(message))
         tap.case(
@@ -187,15 +227,19 @@ def run_rspamd(suite, judge, tap):
         )
 
 
-def main():
+def suite_folder():
     here = os.path.dirname(os.path.abspath(__file__))
-    suite = os.environ.get("DKIM_SUITE") or os.path.join(
+    return os.environ.get("DKIM_SUITE") or os.path.join(
         os.environ.get("srcdir") or os.path.join(here, "..", ".."),
         "..",
         "shared",
         "conformance",
         "dkim",
     )
+
+
+def main():
+    suite = suite_folder()
     if not os.path.isdir(suite):
         print("1..0 # SKIP DKIM vectors: not there: " + suite)
         return 0
@@ -204,6 +248,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         judge = Judge(driver, folder)
         run_generated(suite, judge, tap)
+        run_command(suite, folder, tap)
         run_rfc(suite, judge, tap)
         run_rspamd(suite, judge, tap)
     return tap.done()
