@@ -379,7 +379,7 @@ class Journal:
         "by": r"[a-z_]+",
         "would": r"accept|tag|quarantine|reject|tempfail",
         "score": r"-?\d+\.\d{3}/(off|-?\d+(\.\d{1,3})?)",
-        "dir": r"in|out",
+        "dir": r"in|out|relay",
         "client": r"local|[^\s\[\]]+\[[0-9a-f.:]+\]|[^\s\[\]]+\[unknown\]",
         "from": r"<\S*>", "to": r"<\S*>", "msgid": r"<\S*>",
         "nrcpt": r"\d+", "size": r"\d+", "ms": r"\d+",
@@ -637,7 +637,10 @@ class Postfix(Deliveries):
             "commands": tool("postconf", "-dh", "command_directory").strip(),
             "daemons": tool("postconf", "-dh", "daemon_directory").strip(),
         }
-        main = MAIN % values + extra
+        # Postfix warns about what is set twice.
+        names = {line.split(" =")[0] for line in extra.splitlines()}
+        main = "".join(line for line in (MAIN % values).splitlines(True)
+                       if line.split(" =")[0] not in names) + extra
         if milter:
             main += "smtpd_milters = %s\n" % self._milter(milter)
         scratch.write(name + "/etc/main.cf", main)

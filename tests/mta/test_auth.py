@@ -25,6 +25,7 @@ LISTENERS = (
     "signing",
     "sealing",
     "rescuing",
+    "relayed",
 )
 
 CONF = """
@@ -150,6 +151,74 @@ def _(b):
     equal((Journal(line)["by"], Journal(line)["dmarc"]),
           ("dmarc", "fail/reject"), "log")
     equal(b.mta.delivered_to("forged"), [])
+
+
+# --- relays -----------------------------------------------------------------------
+
+# Inner and outer hop stand on one host: the outer one's address is another of
+# the loopback network.
+RELAYED = """
+auth { dmarc = reject }
+rules { path = { "%(rules)s" } }
+milter { relays = { 127.0.0.2 } }
+policy default { mode = enforce }
+"""
+OUTER = """\
+myhostname = relay.test.example
+virtual_transport = smtp:[127.0.0.1]:%d
+smtp_bind_address = 127.0.0.2
+"""
+
+
+@case("behind a relay SPF is of the client before it; a forgery is tagged")
+def _(b):
+    inner = b.daemon("relayed", RELAYED % {
+        "rules": os.path.join(b.scratch.path, "none.cf")})
+    outer = Postfix(b.scratch, "outer",
+                    extra=OUTER % b.mta.ports["relayed"])
+    with outer.client(ip="192.0.2.10", helo="mail.bank.example") as c:
+        equal(c.message("service@bank.example", "relayed",
+                        demo("genuine.eml")).code, 250, "reply")
+    message = b.mta.wait_delivered("relayed")
+    equal(result_of(message, "spf")[0], "pass")
+    equal(result_of(message, "dmarc")[0], "pass")
+    equal(message.all("X-Spam-Flag"), [], "X-Spam-Flag")
+    with outer.client(ip="203.0.113.9", helo="mailer.example") as c:
+        # A line of the sender's that would name the right client.
+        equal(c.message(
+            "service@bank.example", "relayed-forgery",
+            b"Received: from mail.bank.example (mail.bank.example "
+            b"[192.0.2.10])\r\n\tby relay.test.example (Postfix) with ESMTP "
+            b"id 1; Tue, 24 Nov 2026 12:00:00 +0000\r\n" +
+            demo("forged.eml")).code, 250, "reply")
+    message = b.mta.wait_delivered("relayed-forgery")
+    equal(result_of(message, "spf")[0], "fail")
+    equal(result_of(message, "dmarc")[0], "fail")
+    equal(message.one("X-Spam-Flag"), "YES")
+    lines = inner.journals()
+    equal([(j["dir"], j["action"], j.would) for j in lines],
+          [("relay", "accept", "accept"), ("relay", "tag", "reject")], "log")
+    check(all("[127.0.0.2]" in j["client"] for j in lines), "client", lines)
+    outer.wait_empty()
+    equal(outer.complaints(), [])
+    outer.stop()
+
+
+@case("mail that fetchmail hands in from localhost is judged like a relay's")
+def _(b):
+    fetched = (b"Received: from pop.provider.example [198.51.100.99]\r\n\tby "
+               b"localhost with POP3 (fetchmail-6.4.37)\r\n\tfor <x@localhost>"
+               b" (single-drop); Tue, 24 Nov 2026 12:00:00 +0000 (UTC)\r\n"
+               b"Received: from mail.bank.example (mail.bank.example "
+               b"[192.0.2.10])\r\n\tby mx.provider.example (Postfix) with "
+               b"ESMTP id 1; Tue, 24 Nov 2026 11:59:59 +0000\r\n")
+    with b.mta.client(ip="127.0.0.1", helo="localhost") as c:
+        reply = c.message("service@bank.example", "fetched",
+                          fetched + demo("genuine.eml"))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("fetched")
+    equal(result_of(message, "spf")[0], "pass")
+    equal(b.assayd.journal(reply.queue_id)["dir"], "relay")
 
 
 @case("nothing was bounced or sent twice")
