@@ -1,7 +1,9 @@
-"""Name servers on loopback for tests: a real one (nsd), and a mock that is slow
-or silent on demand. Standard library only.
+"""Name servers on loopback for tests: a real one (nsd), a relay before it that
+truncates and loses questions on demand, and a mock that is slow or silent on
+demand. Standard library only.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -36,6 +38,17 @@ def asked_name(data):
     return ".".join(labels).lower(), at + 5
 
 
+def read_message(conn):
+    """One message of DNS over TCP; b"" at the end."""
+    data = b""
+    while len(data) < 2 or len(data) < 2 + struct.unpack("!H", data[:2])[0]:
+        more = conn.recv(65535)
+        if not more:
+            return b""
+        data += more
+    return data[2:]
+
+
 def ask(port, name, kind=1, size=None, seconds=5):
     """The reply's bytes over UDP, or None."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -49,24 +62,27 @@ def ask(port, name, kind=1, size=None, seconds=5):
 
 
 class Nsd:
-    """A real nsd with the zone `example`, whose text is given."""
+    """A real nsd with one zone, whose text is given: `example`, or the root
+    (".") for names of any kind."""
 
-    def __init__(self, scratch, zone):
+    def __init__(self, scratch, zone, origin="example", folder="nsd"):
         program = shutil.which("nsd")
         if not program:
             raise Skip("nsd is not installed")
-        folder = scratch.folder("nsd")
-        scratch.write("nsd/example.zone",
-                      "$ORIGIN example.\n$TTL 300\n"
-                      "@ SOA ns.example. root.example. 1 3600 600 86400 2\n"
-                      "@ NS ns\nns A 127.0.0.1\n" + zone)
+        path = scratch.folder(folder)
+        below = "" if origin == "." else "." + origin
+        self.probe = "ns" + below
+        scratch.write(folder + "/zone",
+                      "$ORIGIN %s\n$TTL 300\n" % origin +
+                      "@ SOA ns%s. root%s. 1 3600 600 86400 2\n"
+                      "@ NS ns\nns A 127.0.0.1\n" % (below, below) + zone)
         self.port = free_port()
-        conf = scratch.write("nsd/nsd.conf", NSD_CONF.format(
-            port=self.port, folder=folder))
+        conf = scratch.write(folder + "/nsd.conf", NSD_CONF.format(
+            port=self.port, folder=path, origin=origin))
         self.process = subprocess.Popen(
             [program, "-d", "-c", conf], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=open(os.path.join(folder, "log"), "wb"),
+            stderr=open(os.path.join(path, "log"), "wb"),
             start_new_session=True)
         scratch.running.append(self)
         wait_for(self._is_up, "nsd on port %d" % self.port)
@@ -74,7 +90,8 @@ class Nsd:
     def _is_up(self):
         if self.process.poll() is not None:
             raise AssertionError("nsd ended with %r" % self.process.returncode)
-        return ask(self.port, "ns.example", seconds=0.2)
+        reply = ask(self.port, self.probe, seconds=0.2)
+        return reply and reply[3] & 15 == 0 and reply
 
     def freeze(self, frozen=True):
         """All processes of this nsd, which are a session of their own."""
@@ -102,13 +119,124 @@ server:
 	logfile: "{folder}/nsd.log"
 	hide-version: yes
 	rrl-ratelimit: 0
+	rrl-size: 100
+	tcp-count: 20
 	ipv4-edns-size: 1232
 remote-control:
 	control-enable: no
 zone:
-	name: example
-	zonefile: example.zone
+	name: "{origin}"
+	zonefile: zone
 """
+
+
+class Relay:
+    """Between a resolver and a real server, over UDP and TCP: passes on what
+    comes, with three exceptions. A question for which lost(name, kind) is true
+    gets no answer; an answer over UDP of more than `most` bytes comes back
+    empty with TC, as from a server with little room; and truncated(answer),
+    tcp(question) count."""
+
+    def __init__(self, scratch, port, lost=lambda name, kind: False,
+                 most=65535):
+        self.to = ("127.0.0.1", port)
+        self.lost, self.most = lost, most
+        self.lock = threading.Lock()
+        self.truncated = self.tcp = self.udp = 0
+        self.ended = threading.Event()
+        self.port = free_port()
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.bind(("127.0.0.1", self.port))
+        self.listener = socket.create_server(("127.0.0.1", self.port),
+                                             backlog=64)
+        self.threads = [threading.Thread(target=f, daemon=True)
+                        for f in (self._serve_udp, self._serve_tcp)]
+        for thread in self.threads:
+            thread.start()
+        scratch.running.append(self)
+
+    def _is_lost(self, data):
+        name, end = asked_name(data)
+        return self.lost(name, struct.unpack("!H", data[end - 4:end - 2])[0])
+
+    def _count(self, **what):
+        with self.lock:
+            for name, n in what.items():
+                setattr(self, name, getattr(self, name) + n)
+
+    def _serve_udp(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as up:
+            up.connect(self.to)
+            up.settimeout(5)
+            while True:
+                data, peer = self.s.recvfrom(65535)
+                if self.ended.is_set():
+                    return
+                if self._is_lost(data):
+                    continue
+                answer = self._ask_udp(up, data)
+                if answer:
+                    self.s.sendto(self._cut(answer), peer)
+
+    @staticmethod
+    def _ask_udp(up, data):
+        try:
+            up.send(data)
+            while True:
+                answer = up.recv(65535)
+                if answer[:2] == data[:2]:
+                    return answer
+        except OSError:
+            return None
+
+    def _cut(self, answer):
+        flags = struct.unpack("!H", answer[2:4])[0]
+        if len(answer) > self.most and not flags & TC:
+            _, end = asked_name(answer)
+            answer = answer[:2] + struct.pack("!5H", flags | TC, 1, 0, 0,
+                                              0) + answer[12:end]
+            flags |= TC
+        self._count(udp=1, truncated=int(flags & TC != 0))
+        return answer
+
+    def _serve_tcp(self):
+        while True:
+            conn, _ = self.listener.accept()
+            if self.ended.is_set():
+                conn.close()
+                return
+            thread = threading.Thread(target=self._one_tcp, args=(conn,),
+                                      daemon=True)
+            thread.start()
+
+    def _one_tcp(self, conn):
+        try:
+            with conn, socket.create_connection(self.to, 5) as up:
+                conn.settimeout(60)
+                while True:
+                    data = read_message(conn)
+                    if not data:
+                        return
+                    if self._is_lost(data):
+                        continue
+                    self._count(tcp=1)
+                    up.sendall(struct.pack("!H", len(data)) + data)
+                    answer = read_message(up)
+                    conn.sendall(struct.pack("!H", len(answer)) + answer)
+        except OSError:
+            pass
+
+    def stop(self):
+        self.ended.set()
+        # Wakes the threads, which a close alone would not.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"", ("127.0.0.1", self.port))
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+        for thread in self.threads:
+            thread.join(10)
+        self.s.close()
+        self.listener.close()
 
 
 class MockServer:
