@@ -31,6 +31,9 @@ CONFORMANCE = \
 	tests/conformance/run_dmarc.py \
 	tests/conformance/run_report_read.py \
 	tests/conformance/run_spf.py
+	tests/conformance/run_spf.py \
+	tests/conformance/run_spf_second.py \
+	tests/conformance/run_spf_wire.py
 TESTS += $(CONFORMANCE)
 EXTRA_DIST += $(CONFORMANCE)
 
