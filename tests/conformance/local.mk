@@ -30,7 +30,6 @@ CONFORMANCE = \
 	tests/conformance/run_dkim_python.py \
 	tests/conformance/run_dmarc.py \
 	tests/conformance/run_report_read.py \
-	tests/conformance/run_spf.py
 	tests/conformance/run_spf.py \
 	tests/conformance/run_spf_second.py \
 	tests/conformance/run_spf_wire.py
@@ -46,3 +45,4 @@ tests_conformance_dkim_against_SOURCES = \
 	tests/conformance/opendkim_whole.c \
 	tests/conformance/opendkim_whole.h
 tests_conformance_dkim_against_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+EXTRA_DIST += $(CONFORMANCE) tests/lib/spf_suite.py
