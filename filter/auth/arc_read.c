@@ -28,6 +28,7 @@ struct table {
 	const struct header *fields[KINDS][POSITION_MAX + 1];
 	unsigned n; /* fields in all */
 	unsigned highest;
+	unsigned last[KINDS];  /* instance of the field above, or 0 */
 	struct span newest_cv; /* of the seal with the highest i= */
 	struct span problem;   /* the first one; p == NULL */
 };
@@ -125,6 +126,14 @@ put(struct table *t, const struct header *h, enum kind kind,
 			     kind_names[kind]));
 		return;
 	}
+	/* Differs from RFC 8617: each set is put on top of those before it, and
+	 * trace fields are not reordered (RFC 5322 section 3.6.7), so a chain
+	 * that stands otherwise was put together by somebody. Decision record
+	 * 0017. */
+	if (t->last[kind] && t->last[kind] < i)
+		blame(t, arena_printf(arena, "%s fields out of order",
+			     kind_names[kind]));
+	t->last[kind] = i;
 	t->fields[kind][i] = h;
 	if (i > t->highest) {
 		t->highest = i;

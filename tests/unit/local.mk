@@ -146,3 +146,5 @@ UNIT += tests/unit/test_sign
 tests_unit_test_sign_SOURCES = tests/unit/test_sign.c \
 	tests/unit/signkit.h
 tests_unit_test_sign_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
+UNIT += tests/unit/test_arc
+tests_unit_test_arc_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
