@@ -8,6 +8,7 @@
 #include "filter/base/clock.h"
 #include "filter/base/file.h"
 #include "filter/base/log.h"
+#include "filter/socket.h"
 #include "tests/lib/fake_mta.h"
 #include "tests/lib/scenario_state.h"
 #include "tests/lib/tap.h"
@@ -32,6 +33,7 @@ struct play {
 	const char *sets[SETS_MAX];
 	size_t n_sets;
 	unsigned can;
+	bool has_keys;
 	/* running */
 	bool open;
 	struct daemon daemon;
@@ -143,6 +145,7 @@ open_daemon(struct play *p)
 	    .path = "/dev/null",
 	    .assignments = p->sets,
 	    .n_assignments = p->n_sets,
+	    .keys = true,
 	};
 	struct err err = {0};
 
@@ -157,6 +160,7 @@ open_daemon(struct play *p)
 		printf("1..0 # cannot go on\n");
 		exit(1);
 	}
+	p->daemon.inet = socket_is_inet(snapshot->settings.socket);
 }
 
 static void
@@ -480,6 +484,20 @@ do_lacks(struct play *p, struct span what)
 		p->mta.refuse = true;
 }
 
+/* The folder of keys is named with the first one. */
+static void
+do_key(struct play *p, struct span args)
+{
+	struct scenario_why why;
+
+	if (!scenario_key(p->folder, args, &why))
+		fail(p, why.text, args);
+	if (!p->has_keys)
+		set(p, cstr(p, arena_printf(
+				   p->arena, "auth.keys=%s/keys", p->folder)));
+	p->has_keys = true;
+}
+
 static void
 do_mark(struct play *p, struct span args)
 {
@@ -542,6 +560,8 @@ do_setup(struct play *p, struct span verb, struct span args)
 		reload(p, args);
 	else if (span_is(verb, "lacks"))
 		do_lacks(p, args);
+	else if (span_is(verb, "key"))
+		do_key(p, args);
 	else if (span_is(verb, "macro"))
 		do_macro(p, args);
 	else if (span_is(verb, "mark"))

@@ -1,9 +1,13 @@
 #include "tests/lib/scenario_state.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "filter/auth/sign_key.h"
 #include "filter/base/clock.h"
 #include "filter/train.h"
 
@@ -222,4 +226,45 @@ scenario_train(struct daemon *daemon, struct span class, uint64_t times,
 		because(why, "training", span_of(err.text));
 	arena_free(arena);
 	return good;
+}
+
+/* --- private keys ------------------------------------------------------------------ */
+
+static bool
+write_key(const char *path, const struct sign_key *key)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct buf pem;
+	bool good;
+
+	buf_init(&pem, NULL, 65536);
+	good = fd >= 0 && sign_key_pem(key, &pem) == 0 &&
+	       write(fd, pem.p, pem.len) == (ssize_t)pem.len;
+	buf_done(&pem);
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+bool
+scenario_key(const char *folder, struct span args, struct scenario_why *why)
+{
+	struct span name = span_word(&args);
+	bool rsa = span_is(span_trim(args), "rsa");
+	struct span domain = span_head(name, span_find_char(name, '/'));
+	struct sign_key *key = NULL;
+	char path[512];
+	struct err err;
+
+	snprintf(path, sizeof path, "%s/keys", folder);
+	(void)mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/keys/%.*s", folder, SPAN_ARG(domain));
+	(void)mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/keys/%.*s.pem", folder, SPAN_ARG(name));
+	if (sign_key_make(
+		rsa ? SIGN_RSA_SHA256 : SIGN_ED25519_SHA256, 1024, &key, &err))
+		return because(why, "no key", span_of(err.text));
+	bool good = write_key(path, key);
+	sign_key_free(key);
+	return good || because(why, "cannot write", span_of(path));
 }

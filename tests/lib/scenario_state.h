@@ -26,4 +26,9 @@ bool scenario_mark(
 bool scenario_train(struct daemon *daemon, struct span class, uint64_t times,
     struct span text, struct scenario_why *why);
 
+/* `key DOMAIN/SELECTOR KIND` (rsa or ed25519): a new private key below
+ * `folder`/keys. */
+bool scenario_key(
+    const char *folder, struct span args, struct scenario_why *why);
+
 #endif
