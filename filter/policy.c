@@ -157,9 +157,7 @@ class_of_failure(const char *degraded)
 static enum action
 action_of_failure(enum failure_action wanted, const struct policy_facts *facts)
 {
-	/* To defer a relay of ours would only fill its queue. */
-	if (wanted == FAILURE_TEMPFAIL && !facts->defer_over &&
-	    facts->direction != DIRECTION_RELAY)
+	if (wanted == FAILURE_TEMPFAIL && !facts->defer_over)
 		return ACTION_TEMPFAIL;
 	if (wanted == FAILURE_TAG && facts->direction != DIRECTION_OUT)
 		return ACTION_TAG;
@@ -182,15 +180,21 @@ decide_failures(const struct settings *settings,
 	}
 }
 
-/* What happens of what enforce would do. */
+/*
+ * What happens of what enforce would do. A relay of ours is neither refused nor
+ * put off: a check that could not run leaves it to what else was decided.
+ */
 static enum action
-action_of(enum action would, enum policy_mode mode, enum direction direction)
+action_of(enum action would, enum action without_failures,
+    enum policy_mode mode, enum direction direction)
 {
 	if (mode != MODE_ENFORCE)
 		return ACTION_ACCEPT;
-	if (would == ACTION_REJECT && direction == DIRECTION_RELAY)
-		return ACTION_TAG;
-	return would;
+	if (direction != DIRECTION_RELAY)
+		return would;
+	if (would == ACTION_TEMPFAIL)
+		would = without_failures;
+	return would == ACTION_REJECT ? ACTION_TAG : would;
 }
 
 /* What is delivered and ought not to have been, or not unmarked. */
@@ -199,7 +203,8 @@ tags_headers(const struct verdict *v, enum direction direction)
 {
 	if (direction == DIRECTION_OUT)
 		return false;
-	return v->would == ACTION_TAG || v->would == ACTION_QUARANTINE ||
+	return v->action == ACTION_TAG || v->would == ACTION_TAG ||
+	       v->would == ACTION_QUARANTINE ||
 	       (v->would == ACTION_REJECT && v->action != ACTION_REJECT);
 }
 
@@ -218,8 +223,10 @@ policy_decide(const struct settings *settings,
 	};
 	decide_dmarc(settings, facts, ret);
 	decide_score(facts, ret);
+	enum action without_failures = ret->would;
 	decide_failures(settings, facts, ret);
-	ret->action = action_of(ret->would, policy->mode, facts->direction);
+	ret->action = action_of(
+	    ret->would, without_failures, policy->mode, facts->direction);
 	ret->tag_headers = tags_headers(ret, facts->direction);
 }
 

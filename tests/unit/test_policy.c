@@ -309,7 +309,13 @@ test_relay(void)
 	facts.n_degraded = 1;
 	v = decide(DEFAULT, &facts);
 	CHECK_INT(v.action, ACTION_TAG);
-	CHECK_INT(v.would, ACTION_TAG);
+	CHECK_INT(v.would, ACTION_TEMPFAIL);
+	CHECK(v.tag_headers);
+	facts.score_milli = 0;
+	v = decide(DEFAULT, &facts);
+	CHECK_INT(v.action, ACTION_ACCEPT);
+	CHECK_INT(v.would, ACTION_TEMPFAIL);
+	CHECK(!v.tag_headers);
 	TAP_CASE("observe does nothing to it")
 	facts = relayed(20000);
 	v = decide(WATCHING, &facts);
