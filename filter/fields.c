@@ -47,6 +47,25 @@ is_bimi(struct span name)
 	       !span_caseis(name, "BIMI-Selector");
 }
 
+/* A walk over the fields that came, to find those that go. */
+struct removing {
+	const struct fields_request *request;
+	enum headers_mode mode;
+	struct arena *scratch; /* of one field: a header of megabytes must not
+				  use up the memory for the edits */
+	unsigned received;     /* Received fields so far */
+};
+
+static bool
+claims(const struct removing *r, struct span value, struct span id)
+{
+	if (!r->scratch)
+		return true;
+	bool result = authres_claims(value, id, r->scratch);
+	arena_reset(r->scratch);
+	return result;
+}
+
 /*
  * True for Authentication-Results that claim to be ours; also those of hops of
  * ours, where no such hop can have written them: not above the Received lines
@@ -54,41 +73,39 @@ is_bimi(struct span name)
  * MTAs put them (RFC 8601 section 5).
  */
 static bool
-is_forged(
-    const struct fields_request *request, struct span value, unsigned received)
+is_forged(const struct removing *r, struct span value)
 {
-	const struct settings *settings = request->settings;
-	const struct scan *scan = request->scan;
+	const struct settings *settings = r->request->settings;
+	const struct scan *scan = r->request->scan;
 
-	if (authres_claims(value, settings->authserv_id, request->arena))
+	if (claims(r, value, settings->authserv_id))
 		return true;
 	if (scan->direction == DIRECTION_RELAY &&
-	    received <= scan->relay_received)
+	    r->received <= scan->relay_received)
 		return false;
 	for (size_t i = 0; i < settings->n_trusted_ids; i++)
-		if (authres_claims(
-			value, settings->trusted_ids[i], request->arena))
+		if (claims(r, value, settings->trusted_ids[i]))
 			return true;
 	return false;
 }
 
-/* `received`: Received fields above this one. */
 static bool
-is_removed(const struct fields_request *request, enum headers_mode mode,
-    struct span name, struct span value, unsigned received)
+is_removed(const struct removing *r, struct span name, struct span value)
 {
+	const struct scan *scan = r->request->scan;
+
 	if (is_own(name))
 		return true;
-	if (mode != HEADERS_FULL)
+	if (r->mode != HEADERS_FULL)
 		return false;
 	/* What others marked on mail that leaves is not ours to take. */
-	if (request->scan->direction != DIRECTION_OUT &&
+	if (scan->direction != DIRECTION_OUT &&
 	    (span_casestarts(name, SPAN("X-Spam-")) ||
 		span_casestarts(name, SPAN("X-Assay-")) || is_bimi(name)))
 		return true;
-	return fields_has_authres(request->scan) &&
+	return fields_has_authres(scan) &&
 	       span_caseis(name, "Authentication-Results") &&
-	       is_forged(request, value, received);
+	       is_forged(r, value);
 }
 
 /* How many fields of a name came so far; the map holds counter pointers. */
@@ -153,29 +170,43 @@ remove_unread(const struct fields_request *request, enum headers_mode mode,
 	}
 }
 
+/* In the order in which the fields came. */
 static void
-make_removals(const struct fields_request *request, enum headers_mode mode,
-    struct fields *ret)
+find_removals(struct removing *r, struct map *counts, struct fields *ret)
 {
+	const struct fields_request *request = r->request;
 	const struct header_list *headers =
 	    message_headers(request->scan->message);
-	unsigned received = 0;
-	struct map counts;
 
-	map_init(&counts, request->arena, true);
 	for (size_t i = 0; i < headers->fields.n; i++) {
 		const struct header *h = &headers->fields.v[i];
 		/* MTAs compare names without the blanks before the colon. */
 		struct span name = span_trim(h->name);
-		received += span_caseis(name, "Received");
+		r->received += span_caseis(name, "Received");
 		if (!may_go(name))
 			continue;
-		unsigned nth = count_of(&counts, request->arena, name);
-		if (is_removed(request, mode, name, h->raw, received))
+		unsigned nth = count_of(counts, request->arena, name);
+		if (is_removed(r, name, h->raw))
 			add_removal(request, name, nth, ret);
 	}
 	if (headers->dropped)
-		remove_unread(request, mode, &counts, ret);
+		remove_unread(request, r->mode, counts, ret);
+}
+
+static void
+make_removals(const struct fields_request *request, enum headers_mode mode,
+    struct fields *ret)
+{
+	struct removing removing = {
+	    .request = request,
+	    .mode = mode,
+	    .scratch = arena_new(0),
+	};
+	struct map counts;
+
+	map_init(&counts, request->arena, true);
+	find_removals(&removing, &counts, ret);
+	arena_free(removing.scratch);
 	for (size_t i = 0; i < ret->removals.n / 2; i++) {
 		struct field_removal *a = &ret->removals.v[i];
 		struct field_removal *b =
