@@ -70,12 +70,11 @@ class Nsd:
         if not program:
             raise Skip("nsd is not installed")
         path = scratch.folder(folder)
-        below = "" if origin == "." else "." + origin
-        self.probe = "ns" + below
+        self.probe = ("ns." + origin).rstrip(".")
         scratch.write(folder + "/zone",
-                      "$ORIGIN %s\n$TTL 300\n" % origin +
-                      "@ SOA ns%s. root%s. 1 3600 600 86400 2\n"
-                      "@ NS ns\nns A 127.0.0.1\n" % (below, below) + zone)
+                      "$ORIGIN %s.\n$TTL 300\n" % origin.rstrip(".") +
+                      "@ SOA ns root 1 3600 600 86400 2\n"
+                      "@ NS ns\nns A 127.0.0.1\n" + zone)
         self.port = free_port()
         conf = scratch.write(folder + "/nsd.conf", NSD_CONF.format(
             port=self.port, folder=path, origin=origin))
