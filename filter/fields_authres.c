@@ -65,7 +65,8 @@ add_dkim(struct authres *ar, struct scan *scan)
 		add_signature(ar, &dkim->signatures[i]);
 }
 
-/* "p=reject; mailing_list": what is asked for, and why less was done. */
+/* "p=reject, mailing_list": what is asked for, and why less was done. Without a
+ * semicolon: who reads such fields by a simple pattern ends a result there. */
 static struct span
 dmarc_comment(const struct scan_dmarc_facts *facts,
     const struct verdict *verdict, struct arena *arena)
@@ -76,11 +77,11 @@ dmarc_comment(const struct scan_dmarc_facts *facts,
 		return dmarc->problem;
 	const char *policy = dmarc_policy_name(dmarc->published);
 	if (facts->rescuer.p)
-		return arena_printf(arena, "p=%s; arc: trusted sealer %.*s",
+		return arena_printf(arena, "p=%s, arc: trusted sealer %.*s",
 		    policy, SPAN_ARG(facts->rescuer));
 	if (verdict->dmarc_reason)
 		return arena_printf(
-		    arena, "p=%s; %s", policy, verdict->dmarc_reason);
+		    arena, "p=%s, %s", policy, verdict->dmarc_reason);
 	return arena_printf(arena, "p=%s", policy);
 }
 

@@ -11,6 +11,7 @@ Usage: [builddir=DIR] test_auth.py [PART-OF-A-CLAIM...]"""
 import os
 import re
 import signal
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -151,6 +152,62 @@ def _(b):
     equal((Journal(line)["by"], Journal(line)["dmarc"]),
           ("dmarc", "fail/reject"), "log")
     equal(b.mta.delivered_to("forged"), [])
+
+
+@case("a forwarder's copy, changed on the way, is tagged with the reason")
+def _(b):
+    text = re.sub(rb"List-[^\n]*\n", b"", list_copy(demo("genuine.eml")))
+    with b.mta.client(ip="198.51.100.25", helo="forwarder.example") as c:
+        reply = c.message("anna@forwarder.example", "forwarded", text)
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("forwarded")
+    equal(message.one("X-Spam-Flag"), "YES")
+    check("trusted_forwarder" in result_of(message, "dmarc")[1], "reason")
+    equal(b.assayd.journal(reply.queue_id)["dmarc"],
+          "fail/reject(trusted_forwarder)", "log")
+
+
+@case("a trusted list's sealed copy is delivered as if it had passed")
+def _(b):
+    folder = b.scratch.folder("keys")
+    made = b.assayd.assay("-o", "auth.keys=" + folder, "dkim", "keygen",
+                          "--domain=mailer.example", "--selector=seal",
+                          "--type=ed25519")
+    equal(made.returncode, 0, made.stderr)
+    key = os.path.join(folder, "mailer.example", "seal.pem")
+    # What the list saw, and what it made of it.
+    results = (b"Authentication-Results: mailer.example; dkim=pass"
+               b" header.d=bank.example;\r\n\tdmarc=pass"
+               b" header.from=bank.example\r\n")
+    sealed = subprocess.run(
+        [os.path.join(fixture.BUILD, "assay"), "arc", "seal",
+         "--domain=mailer.example", "--selector=seal", "--key=" + key,
+         "--authserv-id=mailer.example"],
+        input=results + list_copy(demo("genuine.eml")),
+        stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    daemon = b.daemon("rescuing", b.conf.replace(
+        "dmarc = reject", "dmarc = reject sealers = { mailer.example }"),
+        zone=made.stdout.decode().replace(" IN TXT", " TXT"))
+    with b.mta.client("rescuing", ip="203.0.113.9",
+                      helo="mailer.example") as c:
+        reply = c.message("list-bounces@mailer.example", "sealed", sealed)
+        changed = c.message("list-bounces@mailer.example", "sealed-changed",
+                            sealed.replace(b"Dear customer", b"Dear victim")
+                            .replace(b"List-", b"Old-"))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("sealed")
+    equal(message.all("X-Spam-Flag"), [], "X-Spam-Flag")
+    result, rest = result_of(message, "dmarc")
+    equal(result, "fail")
+    check("arc: trusted sealer mailer.example" in re.sub(r"\s+", " ", rest),
+          "comment", rest)
+    journal = daemon.journal(reply.queue_id)
+    equal((journal["action"], journal["dmarc"]),
+          ("accept", "fail/reject(local_policy)"), "log")
+    check("ARC_RESCUED" in journal.symbols and
+          "DMARC_REJECT" not in journal.symbols, "symbols", journal.line)
+    equal((changed.code, changed.status), (550, "5.7.26"), "changed")
+    fixture.stopped_clean(TAP, daemon)
 
 
 # --- relays -----------------------------------------------------------------------
