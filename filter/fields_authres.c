@@ -9,8 +9,9 @@
  * which of the facts apply, the scan's.
  */
 
-#define SIGNATURES_MAX 20 /* written to Authentication-Results */
-#define SIGNATURE_SHOWN 8 /* RFC 6008: enough of b= to tell them apart */
+#define SIGNATURES_MAX 20      /* written to Authentication-Results */
+#define SIGNATURE_SHOWN 8      /* bytes of b= (RFC 6008) ... */
+#define SIGNATURE_SHOWN_MAX 63 /* ... and more to tell two apart */
 
 static void
 add_spf(struct authres *ar, const struct envelope *envelope, struct scan *scan)
@@ -39,16 +40,52 @@ default_identity(const struct dkim_signature *s)
 		   span_caseeq(span_skip(s->identity, 1), s->domain));
 }
 
-static void
-add_signature(struct authres *ar, const struct dkim_signature *s)
+/* What a reader ought to know of a signature, beside its result. */
+static struct span
+signature_comment(const struct dkim_signature *s, struct arena *arena)
 {
-	authres_result(ar, "dkim", dkim_result_name(s->result), s->problem);
+	if (s->problem.len)
+		return s->problem;
+	if (s->multiplied.p)
+		return arena_printf(arena, "%.*s stands there more than once",
+		    SPAN_ARG(s->multiplied));
+	return s->testing ? SPAN("key for tests") : SPAN_NONE;
+}
+
+/* RFC 6008 section 4: so much of b= that no other signature begins so. */
+static struct span
+short_b(const struct dkim_facts *dkim, size_t which)
+{
+	struct span b = dkim->signatures[which].b;
+	size_t shown = SIGNATURE_SHOWN;
+
+	for (size_t i = 0; i < dkim->n && i < SIGNATURES_MAX; i++) {
+		struct span other = dkim->signatures[i].b;
+		size_t same = 0;
+		if (i == which)
+			continue;
+		while (same < b.len && same < other.len &&
+		       same < SIGNATURE_SHOWN_MAX && b.p[same] == other.p[same])
+			same++;
+		if (same >= shown)
+			shown = same + 1;
+	}
+	return span_head(b, shown);
+}
+
+static void
+add_signature(struct authres *ar, const struct dkim_facts *dkim, size_t which)
+{
+	const struct dkim_signature *s = &dkim->signatures[which];
+
+	authres_result(ar, "dkim", dkim_result_name(s->result),
+	    signature_comment(s, ar->text.out.arena));
 	authres_prop(ar, "header.d", s->domain);
 	if (!default_identity(s))
 		authres_prop(ar, "header.i", s->identity);
 	authres_prop(ar, "header.s", s->selector);
 	authres_prop(ar, "header.a", s->algorithm);
-	authres_prop(ar, "header.b", span_head(s->b, SIGNATURE_SHOWN));
+	authres_prop(ar, "header.b", short_b(dkim, which));
 }
 
 static void
@@ -62,7 +99,7 @@ add_dkim(struct authres *ar, struct scan *scan)
 	if (dkim->n == 0)
 		authres_result(ar, "dkim", "none", SPAN_NONE);
 	for (size_t i = 0; i < dkim->n && i < SIGNATURES_MAX; i++)
-		add_signature(ar, &dkim->signatures[i]);
+		add_signature(ar, dkim, i);
 }
 
 /* "p=reject, mailing_list": what is asked for, and why less was done. Without a

@@ -61,8 +61,8 @@ void authres_begin(
 /* `reason` is a comment in (), may be empty; cut at 120 bytes. */
 void authres_result(struct authres *ar, const char *method, const char *result,
     struct span reason);
-/* `name` is "smtp.mailfrom", "header.d" ...; empty values are left out, long
- * ones cut at 320 bytes, domains in UTF-8 written as A-labels. */
+/* `name` is "smtp.mailfrom", "header.d" ...; empty values are left out, of
+ * long ones the last 320 bytes are kept, domains in UTF-8 written as A-labels. */
 void authres_prop(struct authres *ar, const char *name, struct span value);
 /* The finished value without leading blank, "id; none" when nothing was added;
  * SPAN_NONE when it did not fit (64 KB) or the arena failed. */

@@ -57,10 +57,13 @@ struct span
 fieldtext_ascii(struct fieldtext *ft, struct span text)
 {
 	struct span domain;
+
+	/* Of names the end tells whose they are: without it the name in front
+	 * would be shown as if it were the domain that was proved. */
+	if (text.len > VALUE_MAX)
+		text = span_skip(text, text.len - VALUE_MAX);
 	size_t at = span_rfind_char(text, '@');
 	size_t from = at == SPAN_NPOS ? 0 : at + 1;
-
-	text = span_head(text, VALUE_MAX);
 	if (span_is_ascii(text) || from >= text.len ||
 	    domain_normalise(span_skip(text, from), ft->out.arena, &domain))
 		return text;

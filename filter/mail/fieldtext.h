@@ -27,7 +27,7 @@ void fieldtext_str(struct fieldtext *ft, const char *text);
 /* Text of the network, where nothing in it can have a meaning: the caller has
  * looked. */
 void fieldtext_text(struct fieldtext *ft, struct span text);
-/* An address or a domain as it is written: cut at 320 bytes, the domain as
+/* An address or a domain as it is written: its last 320 bytes, the domain as
  * A-labels. */
 struct span fieldtext_ascii(struct fieldtext *ft, struct span text);
 /* A quoted string (RFC 5322 section 3.2.4). */

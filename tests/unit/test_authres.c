@@ -253,6 +253,16 @@ test_write(struct arena *a)
 	while (span_line(&got, &line))
 		CHECK(line.len <= 78);
 
+	TAP_CASE("of a long address the domain is kept, not its beginning")
+	memset(text, 'x', sizeof text);
+	memcpy(text + 307, "@bank.example.evil.example", 26);
+	authres_begin(&ar, a, SPAN(OUR));
+	authres_result(&ar, "spf", "pass", SPAN_NONE);
+	authres_prop(&ar, "smtp.mailfrom", span_make(text, 333));
+	got = authres_end(&ar);
+	CHECK(span_ends(got, SPAN("x@bank.example.evil.example")));
+	CHECK(got.len < 400);
+
 	TAP_CASE("what never breaks stays far below SMTP's 998")
 	memset(text, '"', sizeof text);
 	authres_begin(&ar, a, SPAN(OUR));
