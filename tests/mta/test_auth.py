@@ -8,6 +8,7 @@ Every case uses recipients of its own.
 
 Usage: [builddir=DIR] test_auth.py [PART-OF-A-CLAIM...]"""
 
+import json
 import os
 import re
 import signal
@@ -50,6 +51,9 @@ class Bench:
         with open(os.path.join(DEMO, "zone")) as f:
             self.zone_text = f.read() + ZONE
         self.zone = scratch.write("zone", self.zone_text)
+        self.keys = scratch.folder("keys")
+        self.records = {}           # of make_key()
+        self.rescuer = self.sealer = None
         self.conf = CONF % {"rules": scratch.write("none.cf", RULES)}
         self.assayd = Assayd(scratch, "main", self.conf, self.zone)
         self.ports = {name: fixture.free_port() for name in LISTENERS}
@@ -276,6 +280,221 @@ def _(b):
     message = b.mta.wait_delivered("fetched")
     equal(result_of(message, "spf")[0], "pass")
     equal(b.assayd.journal(reply.queue_id)["dir"], "relay")
+
+
+# --- ARC: what others sealed, and what we seal -----------------------------------
+
+TRACE = ("Return-Path", "X-Original-To", "Delivered-To")
+SEALED = ["ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results",
+          "Authentication-Results"]
+
+
+def make_key(b, domain):
+    """A key of the domain in the folder that all these cases use; the record
+    for a zone file is kept in b.records."""
+    if domain not in b.records:
+        os.makedirs(os.path.join(b.keys, domain), 0o700, exist_ok=True)
+        run = b.assayd.assay("dkim", "keygen", "-o", "auth.keys=" + b.keys,
+                             "--domain=" + domain, "--selector=s")
+        equal(run.returncode, 0, run.stderr)
+        b.records[domain] = "".join(
+            line for line in run.stdout.decode().splitlines(True)
+            if not line.startswith(("#", ";")))
+    return os.path.join(b.keys, domain, "s.pem")
+
+
+def sealed_by(b, domain, message, results):
+    """What a forwarder of that domain hands on, who saw those results."""
+    key = make_key(b, domain)
+    path = b.scratch.write("sealed.eml", "")
+    with open(path, "wb") as f:
+        f.write(b"Authentication-Results: mx.%s; %s\r\n%s" % (
+            domain.encode(), results.encode(), message))
+    zone = b.scratch.write("sealing.zone", "".join(b.records.values()))
+    with open(path, "rb") as f:
+        run = subprocess.run(
+            [os.path.join(fixture.BUILD, "assay"), "-c", b.assayd.conf,
+             "arc", "seal", "--domain", domain, "--selector", "s", "--key",
+             key, "--authserv-id", "mx." + domain, "--dns", zone],
+            stdin=f, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    equal(run.returncode, 0, run.stderr)
+    return run.stdout
+
+
+def validate(b, message, name):
+    """assay auth arc of what lies in the mailbox."""
+    zone = b.scratch.write("validate.zone", "".join(b.records.values()))
+    path = b.scratch.write(name + ".eml", "")
+    with open(path, "wb") as f:
+        f.write(message)
+    run = b.assayd.assay("auth", "arc", path, "--json", "--dns=" + zone)
+    return json.loads(run.stdout)
+
+
+def forwarded(b, *sealers):
+    """The bank's mail with a footer, sealed by each in turn: the first one saw
+    it pass."""
+    message = list_copy(demo("genuine.eml"))
+    message = re.sub(rb"List-[^\n]*\n", b"", message)
+    seen = "arc=none; spf=pass smtp.mailfrom=service@bank.example; dmarc=pass"
+    for domain, results in sealers:
+        message = sealed_by(b, domain, message, results or seen)
+        seen = "arc=pass; dmarc=fail"
+    return message
+
+
+def rescuing(b):
+    """assayd that trusts lists.example and fwd.example."""
+    if not b.rescuer:
+        for domain in ("lists.example", "fwd.example", "other.example"):
+            make_key(b, domain)
+        conf = b.conf.replace(
+            "dmarc = reject",
+            "dmarc = reject\n\tsealers = { lists.example, fwd.example }\n")
+        b.rescuer = b.daemon("rescuing", conf, "".join(b.records.values()))
+    return b.rescuer
+
+
+def send(b, listener, user, message, sender="bounce@forwarder.example",
+         ip="198.51.100.77"):
+    with b.mta.client(listener, ip=ip, helo="out.forwarder.example") as c:
+        return c.message(sender, user, message)
+
+
+@case("a forwarder's copy that it sealed is delivered where it is trusted")
+def _(b):
+    daemon = rescuing(b)
+    reply = send(b, "rescuing", "arc-trusted",
+                 forwarded(b, ("lists.example", None)))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("arc-trusted")
+    result, rest = result_of(message, "arc")
+    equal(result, "pass")
+    check("lists.example" in rest and "trusted" in rest, "arc=", rest)
+    check("header.oldest-pass=0" in rest, "oldest-pass is not in", rest)
+    check("smtp.remote-ip=198.51.100.77" in rest, "the address:", rest)
+    equal(result_of(message, "dmarc")[0], "fail")
+    journal = daemon.journal(reply.queue_id)
+    equal(journal["arc"], "pass")
+    check(journal["dmarc"].startswith("fail/reject("), journal["dmarc"])
+    check(journal["action"] != "reject", journal["action"])
+
+
+@case("the same chain of a sealer that nobody trusts is refused")
+def _(b):
+    rescuing(b)
+    reply = send(b, "rescuing", "arc-stranger",
+                 forwarded(b, ("other.example", None)))
+    equal((reply.code, reply.status), (550, "5.7.26"), "reply")
+    equal(b.mta.delivered_to("arc-stranger"), [])
+
+
+@case("all sealers must be trusted, not the newest alone")
+def _(b):
+    rescuing(b)
+    reply = send(b, "rescuing", "arc-both", forwarded(
+        b, ("lists.example", None), ("fwd.example", None)))
+    equal(reply.code, 250, "two trusted ones")
+    reply = send(b, "rescuing", "arc-half", forwarded(
+        b, ("other.example", None), ("fwd.example", None)))
+    equal((reply.code, reply.status), (550, "5.7.26"), "a stranger first")
+
+
+@case("a trusted sealer who saw DMARC fail rescues nothing")
+def _(b):
+    rescuing(b)
+    reply = send(b, "rescuing", "arc-forged", forwarded(
+        b, ("lists.example", "arc=none; spf=fail; dmarc=fail")))
+    equal((reply.code, reply.status), (550, "5.7.26"), "reply")
+
+
+@case("a trusted chain under which the body was changed rescues nothing")
+def _(b):
+    rescuing(b)
+    message = forwarded(b, ("lists.example", None))
+    reply = send(b, "rescuing", "arc-broken", message + b"buy this\r\n")
+    equal((reply.code, reply.status), (550, "5.7.26"), "reply")
+
+
+def sealing(b):
+    """assayd that seals as seal.example, and marks subjects."""
+    if not b.sealer:
+        make_key(b, "seal.example")
+        rules = b.scratch.write("tag.cf", "header T_TAG Subject =~ /statement/\n"
+                                "score T_TAG 7\n")
+        conf = """
+auth {
+	seal = seal.example
+	keys = "%s"
+}
+rules { path = { "%s" } }
+policy default {
+	mode = enforce
+	tag = 5
+	subject_mark = "[SPAM]"
+}
+""" % (b.keys, rules)
+        b.sealer = b.daemon("sealing", conf, "".join(b.records.values()))
+    return b.sealer
+
+
+def handed_on(message):
+    """A delivered message as its reader would forward it."""
+    kept = [field for field, name in zip(message.fields, message.names())
+            if name not in TRACE + ("Received",)]
+    return crlf(b"\n".join(kept) + b"\n\n" + message.body)
+
+
+def sealed_once(b, user):
+    """The bank's mail as it is delivered with our first set."""
+    sealing(b)
+    forged = (b"Authentication-Results: %s; dmarc=pass\r\n"
+              b"X-Spam-Status: No\r\n" % fixture.AUTHSERV.encode())
+    reply = send(b, "sealing", user, forged + demo("genuine.eml"),
+                 "service@bank.example", "192.0.2.10")
+    equal(reply.code, 250, "reply")
+    return b.mta.wait_delivered(user)
+
+
+def sealed_on(b, user, message):
+    """What becomes of a message with a set of ours that comes in again."""
+    reply = send(b, "sealing", user, message)
+    equal(reply.code, 250, "reply")
+    return b.mta.wait_delivered(user)
+
+
+@case("what comes in is sealed as it is delivered, edits and all")
+def _(b):
+    message = sealed_once(b, "sealed")
+    names = [n for n in message.names() if n not in TRACE]
+    equal(names[:4], SEALED, "on top")
+    equal(message.one("Subject"), "[SPAM] Your statement of November")
+    found = validate(b, message.data, "sealed")
+    equal((found["result"], found["instances"], found["sealer"]),
+          ("pass", 1, "seal.example"), found)
+    results = message.one("ARC-Authentication-Results")
+    check(results.startswith("i=1; %s;" % fixture.AUTHSERV), results)
+    check("dmarc=pass" in results and "spf=pass" in results, results)
+
+
+@case("what comes back with our seal is sealed on")
+def _(b):
+    message = sealed_on(b, "resealed", handed_on(sealed_once(b, "reseal")))
+    equal(result_of(message, "arc")[0], "pass")
+    found = validate(b, message.data, "resealed")
+    equal((found["result"], found["instances"]), ("pass", 2), found)
+    check("arc=pass" in message.all("ARC-Authentication-Results")[0])
+
+
+@case("a broken chain is sealed as such, and then no more")
+def _(b):
+    broken = handed_on(sealed_once(b, "close")) + b"more\r\n"
+    message = sealed_on(b, "closed", broken)
+    equal(result_of(message, "arc")[0], "fail")
+    check("cv=fail" in message.all("ARC-Seal")[0], message.all("ARC-Seal"))
+    equal(len(message.all("ARC-Seal")), 2, "sets")
+    message = sealed_on(b, "reclosed", handed_on(message))
+    equal(len(message.all("ARC-Seal")), 2, "sets")
 
 
 @case("nothing was bounced or sent twice")
