@@ -49,8 +49,8 @@ report_gather_left_out(const struct report_gather *gather)
 /* --- what was done -------------------------------------------------------------- */
 
 /*
- * What DMARC made of the message: its policy or less. That it was refused for
- * its content is no business of the domain's owner.
+ * What was done with the message, up to what the policy asks for: that it fared
+ * worse for its content is no business of the domain's owner.
  */
 static enum dmarc_policy
 applied(const struct dmarc_facts *dmarc, enum action action)

@@ -405,6 +405,9 @@ expect_state(struct play *p, struct span what, struct span args)
 
 	if (span_is(what, "marks"))
 		good = scenario_marks(&p->daemon, args, &why);
+	else if (span_is(what, "reported") || span_is(what, "reports"))
+		good = scenario_reported(
+		    &p->daemon, what, span_of(unescape(p, args)), &why);
 	else if (span_is(what, "record") || span_is(what, "records") ||
 		 span_is(what, "rcpt") || span_is(what, "symbol"))
 		good = scenario_record(&p->daemon, p->folder, what,

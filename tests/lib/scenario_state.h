@@ -22,6 +22,10 @@ bool scenario_marks(
 /* `mark KEY BAD GOOD`: adds them. */
 bool scenario_mark(
     struct daemon *daemon, struct span args, struct scenario_why *why);
+/* `reported TEXT`: a row gathered for DMARC reports is like that (see
+ * describe_row()); `reports N`: how many rows there are. */
+bool scenario_reported(struct daemon *daemon, struct span what,
+    struct span args, struct scenario_why *why);
 /* Trains with a message N times over, each with a body line of its own. */
 bool scenario_train(struct daemon *daemon, struct span class, uint64_t times,
     struct span text, struct scenario_why *why);
