@@ -29,6 +29,7 @@ CONFORMANCE = \
 	tests/conformance/run_dkim_against.py \
 	tests/conformance/run_dkim_python.py \
 	tests/conformance/run_dmarc.py \
+	tests/conformance/run_report.py \
 	tests/conformance/run_report_read.py \
 	tests/conformance/run_spf.py \
 	tests/conformance/run_spf_second.py \

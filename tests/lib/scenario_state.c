@@ -268,109 +268,109 @@ scenario_key(const char *folder, struct span args, struct scenario_why *why)
 	bool good = write_key(path, key);
 	sign_key_free(key);
 	return good || because(why, "cannot write", span_of(path));
+}
 
-	/* --- rows of reports --------------------------------------------------------------- */
+/* --- rows of reports --------------------------------------------------------------- */
 
-	struct report_search {
-		struct store *store;
-		struct arena *arena;
-		struct span want;
-		struct buf all; /* what there is */
-		bool found;
-		uint64_t n;
-	};
+struct report_search {
+	struct store *store;
+	struct arena *arena;
+	struct span want;
+	struct buf all; /* what there is */
+	bool found;
+	uint64_t n;
+};
 
-	static void describe_lists(
-	    const struct report_row *row, struct buf *out)
-	{
-		for (size_t i = 0; i < row->reasons.n; i++) {
-			const struct report_reason *r = &row->reasons.v[i];
-			buf_printf(out, " reason=%.*s", SPAN_ARG(r->type));
-			if (r->comment.p)
-				buf_printf(out, "(%.*s)", SPAN_ARG(r->comment));
-		}
-		for (size_t i = 0; i < row->spf_results.n; i++) {
-			const struct report_spf *s = &row->spf_results.v[i];
-			buf_printf(out, " spf:%.*s=%.*s", SPAN_ARG(s->domain),
-			    SPAN_ARG(s->result));
-		}
-		for (size_t i = 0; i < row->dkim_results.n; i++) {
-			const struct report_dkim *d = &row->dkim_results.v[i];
-			buf_printf(out, " dkim:%.*s/%.*s=%.*s",
-			    SPAN_ARG(d->domain), SPAN_ARG(d->selector),
-			    SPAN_ARG(d->result));
-		}
+static void
+describe_lists(const struct report_row *row, struct buf *out)
+{
+	for (size_t i = 0; i < row->reasons.n; i++) {
+		const struct report_reason *r = &row->reasons.v[i];
+		buf_printf(out, " reason=%.*s", SPAN_ARG(r->type));
+		if (r->comment.p)
+			buf_printf(out, "(%.*s)", SPAN_ARG(r->comment));
 	}
+	for (size_t i = 0; i < row->spf_results.n; i++) {
+		const struct report_spf *s = &row->spf_results.v[i];
+		buf_printf(out, " spf:%.*s=%.*s", SPAN_ARG(s->domain),
+		    SPAN_ARG(s->result));
+	}
+	for (size_t i = 0; i < row->dkim_results.n; i++) {
+		const struct report_dkim *d = &row->dkim_results.v[i];
+		buf_printf(out, " dkim:%.*s/%.*s=%.*s", SPAN_ARG(d->domain),
+		    SPAN_ARG(d->selector), SPAN_ARG(d->result));
+	}
+}
 
-	/* "COUNT DOMAIN P/SP/NP ADKIM/ASPF FO T IP DISPOSITION dkim=D spf=S from=F
+/* "COUNT DOMAIN P/SP/NP ADKIM/ASPF FO T IP DISPOSITION dkim=D spf=S from=F
  * env=E", then reason=TYPE(COMMENT), spf:DOMAIN=RESULT,
  * dkim:DOMAIN/SELECTOR=RESULT. */
-	static void describe_row(const struct report_entry *e, struct buf *out)
-	{
-		const struct report *p = &e->policy;
-		const struct report_row *row = &e->row;
+static void
+describe_row(const struct report_entry *e, struct buf *out)
+{
+	const struct report *p = &e->policy;
+	const struct report_row *row = &e->row;
 
-		buf_printf(out,
-		    "%llu %.*s %.*s/%.*s/%.*s %.*s/%.*s fo=%.*s t=%.*s %.*s %.*s",
-		    (unsigned long long)row->count, SPAN_ARG(p->domain),
-		    SPAN_ARG(p->p), SPAN_ARG(p->sp), SPAN_ARG(p->np),
-		    SPAN_ARG(p->adkim), SPAN_ARG(p->aspf), SPAN_ARG(p->fo),
-		    SPAN_ARG(p->testing), SPAN_ARG(row->source_ip),
-		    SPAN_ARG(row->disposition));
-		buf_printf(out, " dkim=%.*s spf=%.*s from=%.*s env=%.*s",
-		    SPAN_ARG(row->dkim), SPAN_ARG(row->spf),
-		    SPAN_ARG(row->header_from), SPAN_ARG(row->envelope_from));
-		describe_lists(row, out);
+	buf_printf(out,
+	    "%llu %.*s %.*s/%.*s/%.*s %.*s/%.*s fo=%.*s t=%.*s %.*s %.*s",
+	    (unsigned long long)row->count, SPAN_ARG(p->domain), SPAN_ARG(p->p),
+	    SPAN_ARG(p->sp), SPAN_ARG(p->np), SPAN_ARG(p->adkim),
+	    SPAN_ARG(p->aspf), SPAN_ARG(p->fo), SPAN_ARG(p->testing),
+	    SPAN_ARG(row->source_ip), SPAN_ARG(row->disposition));
+	buf_printf(out, " dkim=%.*s spf=%.*s from=%.*s env=%.*s",
+	    SPAN_ARG(row->dkim), SPAN_ARG(row->spf), SPAN_ARG(row->header_from),
+	    SPAN_ARG(row->envelope_from));
+	describe_lists(row, out);
+}
+
+static bool
+search_row(void *arg, const struct store_entry *entry)
+{
+	struct report_search *search = arg;
+	struct report_entry row;
+	size_t before = search->all.len;
+
+	if (report_entry_read(&row, entry->value, search->arena))
+		return false;
+	struct store_key key = {
+	    STORE_REPORTED, arena_span(search->arena, entry->name)};
+	struct store_counts counts = {{-1, -1}};
+	if (store_get(search->store, &key, 1, clock_wall(), CLOCK_NEVER, NULL,
+		&counts, NULL))
+		return false;
+	row.row.count = (uint64_t)counts.v[0];
+	search->n++;
+	describe_row(&row, &search->all);
+	struct span one = span_skip(buf_span(&search->all), before);
+	search->found =
+	    search->found || span_find(one, search->want, 0) != SPAN_NPOS;
+	buf_add_char(&search->all, '\n');
+	return true;
+}
+
+bool
+scenario_reported(struct daemon *daemon, struct span what, struct span args,
+    struct scenario_why *why)
+{
+	struct report_search search = {
+	    .store = daemon->store, .arena = arena_new(0), .want = args};
+	char number[32];
+	bool good;
+	struct err err;
+
+	buf_init(&search.all, search.arena, (size_t)1 << 20);
+	if (store_flush(daemon->store, clock_deadline(PATIENCE_MS)) ||
+	    store_each(daemon->store, STORE_REPORT, SPAN_NONE, clock_wall(),
+		clock_deadline(PATIENCE_MS), search_row, &search, &err)) {
+		good = because(why, "the store", SPAN("failed"));
+	} else if (span_is(what, "reports")) {
+		snprintf(number, sizeof number, "%" PRIu64, search.n);
+		good = span_is(args, number) ||
+		       because(why, "there are", span_of(number));
+	} else {
+		good = search.found ||
+		       because(why, "the rows are", buf_span(&search.all));
 	}
-
-	static bool search_row(void *arg, const struct store_entry *entry)
-	{
-		struct report_search *search = arg;
-		struct report_entry row;
-		size_t before = search->all.len;
-
-		if (report_entry_read(&row, entry->value, search->arena))
-			return false;
-		struct store_key key = {
-		    STORE_REPORTED, arena_span(search->arena, entry->name)};
-		struct store_counts counts = {{-1, -1}};
-		if (store_get(search->store, &key, 1, clock_wall(), CLOCK_NEVER,
-			NULL, &counts, NULL))
-			return false;
-		row.row.count = (uint64_t)counts.v[0];
-		search->n++;
-		describe_row(&row, &search->all);
-		struct span one = span_skip(buf_span(&search->all), before);
-		search->found = search->found ||
-				span_find(one, search->want, 0) != SPAN_NPOS;
-		buf_add_char(&search->all, '\n');
-		return true;
-	}
-
-	bool scenario_reported(struct daemon * daemon, struct span what,
-	    struct span args, struct scenario_why * why)
-	{
-		struct report_search search = {.store = daemon->store,
-		    .arena = arena_new(0),
-		    .want = args};
-		char number[32];
-		bool good;
-		struct err err;
-
-		buf_init(&search.all, search.arena, (size_t)1 << 20);
-		if (store_flush(daemon->store, clock_deadline(PATIENCE_MS)) ||
-		    store_each(daemon->store, STORE_REPORT, SPAN_NONE,
-			clock_wall(), clock_deadline(PATIENCE_MS), search_row,
-			&search, &err)) {
-			good = because(why, "the store", SPAN("failed"));
-		} else if (span_is(what, "reports")) {
-			snprintf(number, sizeof number, "%" PRIu64, search.n);
-			good = span_is(args, number) ||
-			       because(why, "there are", span_of(number));
-		} else {
-			good = search.found || because(why, "the rows are",
-						   buf_span(&search.all));
-		}
-		arena_free(search.arena);
-		return good;
-	}
+	arena_free(search.arena);
+	return good;
+}

@@ -1,7 +1,7 @@
 /*
  * What the tests of reports need beside the programs. Prints what it is asked:
  *
- *	report_driver make SEED		a report in XML with hostile texts
+ *	report_driver make FOLDER SEED N  N reports of hostile texts, SEED.xml ...
  *	report_driver shift FOLDER N	rows in the store of FOLDER are given to
  *					the day N days before, too
  *	report_driver rows FOLDER	the rows, "DAY N LINE", sorted by nothing
@@ -133,20 +133,38 @@ make_report(struct report *r, struct arena *a)
 	}
 }
 
-static int
-make(const char *seed, struct arena *a)
+/* The same seed makes the same report. */
+static bool
+make_one(const char *folder, uint64_t seed)
 {
+	struct arena *arena = arena_new(0);
 	struct report report;
+	char path[4096];
 	struct buf out;
 
-	state = strtoull(seed, NULL, 10) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	for (int i = 0; i < 16; i++)
 		(void)draw(2);
-	make_report(&report, a);
-	buf_init(&out, a, 1 << 20);
-	if (report_write(&report, &out))
-		return 1;
-	fwrite(out.p, 1, out.len, stdout);
+	make_report(&report, arena);
+	buf_init(&out, arena, 1 << 20);
+	bool good = report_write(&report, &out) == 0;
+	snprintf(path, sizeof path, "%s/%08" PRIu64 ".xml", folder, seed);
+	FILE *file = fopen(path, "w");
+	good = good && file && fwrite(out.p, 1, out.len, file) == out.len;
+	good = file && fclose(file) == 0 && good;
+	arena_free(arena);
+	return good;
+}
+
+static int
+make(char **argv)
+{
+	uint64_t first = strtoull(argv[1], NULL, 10);
+	uint64_t n = strtoull(argv[2], NULL, 10);
+
+	for (uint64_t i = 0; i < n; i++)
+		if (!make_one(argv[0], first + i))
+			return 1;
 	return 0;
 }
 
@@ -355,8 +373,8 @@ main(int argc, char **argv)
 	struct arena *arena = arena_new(0);
 	int status = 64;
 
-	if (argc == 3 && strcmp(argv[1], "make") == 0)
-		status = make(argv[2], arena);
+	if (argc == 5 && strcmp(argv[1], "make") == 0)
+		status = make(argv + 2);
 	else if (argc == 4 && strcmp(argv[1], "shift") == 0)
 		status = shift(argv[2], argv[3], arena);
 	else if (argc == 3 && strcmp(argv[1], "rows") == 0)
