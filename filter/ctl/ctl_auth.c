@@ -184,6 +184,7 @@ show_dmarc(struct auth *auth)
 	print_pair("record at", d->record_domain);
 	print_pair("record", d->record.text);
 	print_pair("aligned", d->aligned_domain);
+	print_pair("trusted sealer", dmarc->rescuer);
 	print_pair("problem", d->problem);
 	print_dns(auth->scan);
 }

@@ -119,6 +119,18 @@ test_marks(void)
 	r = judge(store, &good, NOW);
 	TAP_CASE("twenty good marks make a good one")
 	CHECK(r.badness < 0.1);
+	CHECK(repute_is_good(&r.v[REPUTE_ALIGNED]));
+	struct repute_sender few = sender_of(NULL, NULL, "few.example");
+	struct repute_sender mixed = sender_of(NULL, NULL, "mixed.example");
+	note(store, &few, 0, 7, NOW);
+	note(store, &mixed, 4, 20, NOW);
+	struct repute_result one = judge(store, &few, NOW);
+	TAP_CASE("seven do not, nor do twenty with four bad ones between")
+	CHECK(!repute_is_good(&one.v[REPUTE_ALIGNED]));
+	one = judge(store, &mixed, NOW);
+	CHECK(!repute_is_good(&one.v[REPUTE_ALIGNED]));
+	TAP_CASE("who is not known is not good")
+	CHECK(!repute_is_good(&one.v[REPUTE_SPF]));
 	TAP_CASE("domains are counted without regard to case")
 	CHECK(span_is(r.v[REPUTE_ALIGNED].key, "good.example") &&
 	      r.v[REPUTE_ALIGNED].good == 20);

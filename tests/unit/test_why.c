@@ -405,7 +405,16 @@ test_others(void)
 	CHECK(has(text, "TAGGED (DMARC)"));
 	CHECK(has(text, "; not refused for it: it came over a mailing list"));
 
-	TAP_CASE("the aligned signature is the one of the same organisation")
+	TAP_CASE("what a comment says of the reason stands in its place")
+	r.dmarc_reason = SPAN("local_policy");
+	r.dmarc_comment = SPAN("arc=pass as[1].d=\x1b[2J.example");
+	text = text_of(&r);
+	CHECK(has(text, "; spared: arc=pass as[1].d=\\x1b[2J.example\n"));
+	r.dmarc_comment = SPAN_NONE;
+	text = text_of(&r);
+	CHECK(has(text, "nothing harder is done about it: auth.dmarc says so"));
+
+	TAP_CASE("of several signatures that pass the aligned one is named")
 	r = kit_record();
 	r.dmarc = SPAN("pass");
 	r.dmarc_aligned = SPAN("dkim");
@@ -414,6 +423,11 @@ test_others(void)
 	text = text_of(&r);
 	CHECK(has(text, "news.muster.example (a); aligned\n"));
 	CHECK(has(text, "notmuster.example (b); not aligned\n"));
+	r.dkim = SPAN("pass:muster.example:a:;pass:news.muster.example:b:");
+	text = text_of(&r);
+	CHECK(has(text, "news.muster.example (b); aligned\n"));
+	CHECK(has(text, "  muster.example (a)\n"));
+	r.dkim = SPAN("pass:news.muster.example:a:;pass:x.example:b:");
 	r.from_domain = SPAN("www.muster.example");
 	text = text_of(&r);
 	CHECK(has(text, "news.muster.example (a); aligned\n"));
