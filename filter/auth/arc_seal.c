@@ -147,18 +147,24 @@ cut_of(const struct writer *w)
 
 /* --- ARC-Authentication-Results --------------------------------------------------------- */
 
-/*
- * One result: folded before its blanks, so that none of its bytes changes; what
- * could end a line becomes a blank.
- */
+static bool
+is_gap(char c)
+{
+	return c == ' ' || ascii_is_control(c);
+}
+
+/* One result, folded before its blanks; what could end a line, and any run of
+ * blanks, becomes one. */
 static void
 put_result(struct writer *w, struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		char c = ascii_is_control(text.p[i]) ? ' ' : text.p[i];
+		char c = is_gap(text.p[i]) ? ' ' : text.p[i];
+		if (c == ' ' && i + 1 < text.len && is_gap(text.p[i + 1]))
+			continue;
 		if (c == ' ') {
 			size_t end = i + 1;
-			while (end < text.len && text.p[end] != ' ')
+			while (end < text.len && !is_gap(text.p[end]))
 				end++;
 			if (w->column + (end - i) + 1 > COLUMNS) {
 				buf_add_str(&w->out, "\r\n");

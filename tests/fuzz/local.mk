@@ -53,6 +53,11 @@ tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c \
 	tests/lib/fake_mta.c tests/lib/fake_mta.h
 tests_fuzz_fuzz_session_LDADD = $(FUZZ_LIB) $(LIBS_FILTER)
 tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+FUZZERS += tests/fuzz/fuzz_arc
+tests_fuzz_fuzz_arc_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_arc_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+EXTRA_DIST += tests/fuzz/arc.zone
+
 EXTRA_DIST += tests/fuzz/session.cf tests/fuzz/session.conf \
 	tests/fuzz/session.zone
 
