@@ -609,8 +609,9 @@ class Deliveries:
 class Postfix(Deliveries):
     """One instance. `milter` is an address as sockets want it. `listeners`
     are further ports of its smtpd: a name, and the address of another milter,
-    or the word "sasl" for one with the main milter and SMTP AUTH. (To start
-    an instance takes seconds, a listener nothing.)"""
+    or the word "sasl" for one with the main milter and SMTP AUTH, or the word
+    and an address in a tuple. (To start an instance takes seconds, a listener
+    nothing.)"""
 
     kind = "Postfix"
     user = group = "postfix"    # who connects to a milter
@@ -648,8 +649,12 @@ class Postfix(Deliveries):
         self.ports = {}
         for listener, what in (listeners or {}).items():
             self.ports[listener] = free_port()
-            settings = self._sasl_settings() if what == "sasl" else {
-                "smtpd_milters": self._milter(what)}
+            settings = {}
+            if what[0] == "sasl" or what == "sasl":
+                settings = self._sasl_settings()
+                what = what[1] if what[0] == "sasl" else None
+            if what:
+                settings["smtpd_milters"] = self._milter(what)
             master += LISTENER % (self.ports[listener], 20, "".join(
                 " -o %s=%s" % setting for setting in settings.items()))
         scratch.write(name + "/etc/master.cf", master + MASTER)

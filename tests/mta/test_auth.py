@@ -8,6 +8,7 @@ Every case uses recipients of its own.
 
 Usage: [builddir=DIR] test_auth.py [PART-OF-A-CLAIM...]"""
 
+import contextlib
 import json
 import os
 import re
@@ -48,6 +49,7 @@ forwarder.example TXT "v=spf1 ip4:198.51.100.25 -all"
 class Bench:
     def __init__(self, scratch):
         self.scratch = scratch
+        self.sasl, self.secret = contextlib.ExitStack(), None
         with open(os.path.join(DEMO, "zone")) as f:
             self.zone_text = f.read() + ZONE
         self.zone = scratch.write("zone", self.zone_text)
@@ -57,10 +59,17 @@ class Bench:
         self.conf = CONF % {"rules": scratch.write("none.cf", RULES)}
         self.assayd = Assayd(scratch, "main", self.conf, self.zone)
         self.ports = {name: fixture.free_port() for name in LISTENERS}
+        listeners = {name: ("127.0.0.1", port)
+                     for name, port in self.ports.items()}
+        listeners["signing"] = ("sasl", listeners["signing"])
         self.mta = Postfix(
-            scratch, "mta", self.assayd.address,
-            listeners={name: ("127.0.0.1", port)
-                       for name, port in self.ports.items()})
+            scratch, "mta", self.assayd.address, listeners=listeners)
+
+    def password(self):
+        """Of everybody at the listener with SMTP AUTH; Dovecot stays."""
+        if not self.secret:
+            self.secret = self.sasl.enter_context(self.mta.passwords())
+        return self.secret
 
     def daemon(self, name, conf, zone=None, **how):
         """assayd behind the listener of that name; `zone` is what it knows
@@ -495,6 +504,136 @@ def _(b):
     equal(len(message.all("ARC-Seal")), 2, "sets")
     message = sealed_on(b, "reclosed", handed_on(message))
     equal(len(message.all("ARC-Seal")), 2, "sets")
+
+
+# --- signing what leaves ------------------------------------------------------------
+
+SIGNING = """
+rules { path = { "%(rules)s" } }
+auth { keys = "%(keys)s" sign_inet = %(inet)s }
+policy default { mode = enforce }
+"""
+MAIL = (b"From: Anna <anna@signer.example>\r\nTo: x@client.example\r\n"
+        b"Subject:  two   words  \r\n%s\r\n"
+        b"Hello  world\t \r\n.a dot\r\n\r\nbye\r\n\r\n\r\n")
+
+
+class Keys:
+    """Two keys of signer.example and their records."""
+
+    def __init__(self, b):
+        self.b = b
+        self.folder = b.scratch.folder("keys")
+        self.records = {}       # name: text
+        for selector, kind in (("rsa", "rsa"), ("ed", "ed25519")):
+            run = b.assayd.assay("-o", "auth.keys=" + self.folder, "dkim",
+                                 "keygen", "--domain", "signer.example",
+                                 "--selector", selector, "--type", kind)
+            equal(run.returncode, 0, run.stderr)
+            text = run.stdout.decode()
+            self.records[text.split(". ", 1)[0]] = "".join(
+                re.findall(r'"([^"]*)"', text))
+
+    def verdicts(self, message):
+        """What dkimpy and OpenDKIM say of a delivered message: algorithms and
+        selectors of all signatures that pass."""
+        with open(message.path, "rb") as f:
+            text = crlf(f.read())
+        return self._dkimpy(text), self._opendkim(text)
+
+    def _dkimpy(self, text):
+        import dkim
+        passed = []
+        for i, field in enumerate(message_signatures(text)):
+            if dkim.DKIM(text).verify(idx=i, dnsfunc=self._lookup):
+                passed.append(re.search(rb"\ba=([\w-]+)", field).group(1))
+        return sorted(p.decode() for p in passed)
+
+    def _lookup(self, name, timeout=5):
+        return self.records.get(name.decode().rstrip("."), "").encode()
+
+    def _opendkim(self, text):
+        keys = self.b.scratch.write("opendkim.keys", "".join(
+            "%s %s\n" % item for item in self.records.items()))
+        conf = self.b.scratch.write(
+            "opendkim.conf", "Mode v\nTestPublicKeys %s\nUserID root\n"
+            "Socket local:%s/none\n" % (keys, self.b.scratch.path))
+        with open(os.path.join(self.b.scratch.path, "signed.eml"), "wb") as f:
+            f.write(text)
+        shown = fixture.tool("opendkim", "-x", conf, "-v", "-v", "-t", f.name)
+        return sorted(re.findall(r"dkim=pass[^;]*header\.a=([\w-]+)", shown))
+
+
+def message_signatures(text):
+    head = text.split(b"\r\n\r\n", 1)[0] + b"\r\n"
+    return re.findall(rb"(?mi)^DKIM-Signature:(?:.*\r\n[ \t])*.*\r\n", head)
+
+
+BOTH = ["ed25519-sha256", "rsa-sha256"]
+
+
+@case("what a user sends leaves signed by both keys, and others verify it")
+def _(b):
+    keys = b.keys = Keys(b)
+    b.signing = b.daemon("signing", SIGNING % {
+        "keys": keys.folder, "inet": "yes",
+        "rules": os.path.join(b.scratch.path, "none.cf")})
+    b.password()
+    with b.mta.client("signing", xclient=False) as c:
+        c.auth_plain("anna@signer.example", b.password())
+        for user, more in (("signed", b"Date: Tue, 24 Nov 2026 12:00:00 +0000"
+                            b"\r\nMessage-ID: <1@signer.example>\r\n"),
+                           # what Postfix adds where it lacks
+                           ("undated", b""),
+                           ("mime", b"MIME-Version: 1.0\r\nX-Assay-Ref: old\r\n"
+                            b"Content-Type: text/plain\r\n")):
+            reply = c.message("anna@signer.example", user, MAIL % more)
+            equal(reply.code, 250, "reply")
+            message = b.mta.wait_delivered(user)
+            equal(len(message.all("DKIM-Signature")), 2, "signatures")
+            equal(len(message.all("X-Assay-Ref")), 1, "refs")
+            equal(message.all("Authentication-Results"), [], "A-R")
+            equal(keys.verdicts(message), (BOTH, BOTH), user)
+            journal = b.signing.journal(reply.queue_id)
+            equal((journal["dir"], journal["auth"]),
+                  ("out", "anna@signer.example"))
+
+
+@case("a login of another domain leaves unsigned, and the log says why")
+def _(b):
+    with b.mta.client("signing", xclient=False) as c:
+        c.auth_plain("eve@client.example", b.password())
+        reply = c.message("eve@client.example", "unsigned", MAIL % b"")
+        equal(reply.code, 250, "reply")
+    equal(b.mta.wait_delivered("unsigned").all("DKIM-Signature"), [])
+    b.signing.log.wait(
+        "%s: ref=%s, not signed: the login is not of the From domain.*"
+        "hfrom=signer.example, auth=eve@client.example" % (
+            reply.queue_id, r"\S+"))
+
+
+@case("without a login a client from outside gets nothing signed")
+def _(b):
+    with b.mta.client("signing", ip="192.0.2.10") as c:
+        equal(c.message("x@client.example", "outside", MAIL % b"").code, 250)
+    equal(b.mta.wait_delivered("outside").all("DKIM-Signature"), [])
+
+
+@case("on an inet socket nothing is signed unless auth.sign_inet says so")
+def _(b):
+    b.signing.configure(SIGNING % {
+        "keys": b.keys.folder, "inet": "no",
+        "rules": os.path.join(b.scratch.path, "none.cf")})
+    mark = b.signing.log.mark()
+    b.signing.hangup()
+    b.signing.log.wait("reload", mark)
+    with b.mta.client("signing", xclient=False) as c:
+        c.auth_plain("anna@signer.example", b.password())
+        c.message("anna@signer.example", "tcp", MAIL % b"")
+    equal(b.mta.wait_delivered("tcp").all("DKIM-Signature"), [])
+    b.signing.log.wait("not signed: the MTA comes over TCP")
+    b.signing.stop()
+    b.sasl.close()
 
 
 @case("nothing was bounced or sent twice")
