@@ -31,6 +31,7 @@ CONFORMANCE = \
 	tests/conformance/run_dmarc.py \
 	tests/conformance/run_report.py \
 	tests/conformance/run_report_read.py \
+	tests/conformance/run_sign.py \
 	tests/conformance/run_spf.py \
 	tests/conformance/run_spf_second.py \
 	tests/conformance/run_spf_wire.py
@@ -47,3 +48,11 @@ tests_conformance_dkim_against_SOURCES = \
 	tests/conformance/opendkim_whole.h
 tests_conformance_dkim_against_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 EXTRA_DIST += $(CONFORMANCE) tests/lib/spf_suite.py
+
+check_PROGRAMS += tests/conformance/opendkim_driver
+tests_conformance_opendkim_driver_SOURCES = \
+	tests/conformance/opendkim_driver.c \
+	tests/conformance/driver.c tests/conformance/driver.h \
+	tests/conformance/opendkim_whole.c \
+	tests/conformance/opendkim_whole.h
+tests_conformance_opendkim_driver_LDADD = $(LIBS_AUTH)

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import fixture  # noqa: E402
 from fixture import (  # noqa: E402
-    Assayd, Journal, Postfix, Scratch, Tap, check, crlf, equal)
+    Assayd, Journal, Postfix, Scratch, Skip, Tap, check, crlf, equal)
 
 DEMO = os.path.join(fixture.SOURCE, "conf", "demo")
 # Listeners of Postfix that have no assayd until a case starts one.
@@ -574,6 +575,8 @@ BOTH = ["ed25519-sha256", "rsa-sha256"]
 
 @case("what a user sends leaves signed by both keys, and others verify it")
 def _(b):
+    if not shutil.which("opendkim"):
+        raise Skip("opendkim missing")
     keys = b.keys = Keys(b)
     b.signing = b.daemon("signing", SIGNING % {
         "keys": keys.folder, "inet": "yes",
