@@ -524,7 +524,7 @@ class Keys:
 
     def __init__(self, b):
         self.b = b
-        self.folder = b.scratch.folder("keys")
+        self.folder = b.scratch.folder("signing-keys")
         self.records = {}       # name: text
         for selector, kind in (("rsa", "rsa"), ("ed", "ed25519")):
             run = b.assayd.assay("-o", "auth.keys=" + self.folder, "dkim",
@@ -577,7 +577,7 @@ BOTH = ["ed25519-sha256", "rsa-sha256"]
 def _(b):
     if not shutil.which("opendkim"):
         raise Skip("opendkim missing")
-    keys = b.keys = Keys(b)
+    keys = b.signers = Keys(b)
     b.signing = b.daemon("signing", SIGNING % {
         "keys": keys.folder, "inet": "yes",
         "rules": os.path.join(b.scratch.path, "none.cf")})
@@ -625,7 +625,7 @@ def _(b):
 @case("on an inet socket nothing is signed unless auth.sign_inet says so")
 def _(b):
     b.signing.configure(SIGNING % {
-        "keys": b.keys.folder, "inet": "no",
+        "keys": b.signers.folder, "inet": "no",
         "rules": os.path.join(b.scratch.path, "none.cf")})
     mark = b.signing.log.mark()
     b.signing.hangup()
