@@ -121,6 +121,14 @@ FUZZERS += tests/fuzz/fuzz_lmdb_file
 tests_fuzz_fuzz_lmdb_file_LDADD = $(FUZZ_LIB) $(LIBS_STORE)
 tests_fuzz_fuzz_lmdb_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 
+FUZZERS += tests/fuzz/fuzz_report_bounce
+tests_fuzz_fuzz_report_bounce_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_report_bounce_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_report_rua
+tests_fuzz_fuzz_report_rua_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_report_rua_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
 FUZZERS += tests/fuzz/fuzz_report_xml
 tests_fuzz_fuzz_report_xml_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
 tests_fuzz_fuzz_report_xml_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
