@@ -149,7 +149,8 @@ find_targets(struct job *job)
 /* --- the mail ------------------------------------------------------------------------ */
 
 static void
-complete(struct job *job, struct report *report, const char *unique)
+complete(const struct job *job, struct report *report, const char *unique,
+    struct arena *arena)
 {
 	const struct report_settings *settings = &job->run->settings->report;
 
@@ -158,7 +159,7 @@ complete(struct job *job, struct report *report, const char *unique)
 	report->email = settings->from;
 	if (settings->contact.len)
 		report->extra_contact = settings->contact;
-	report->report_id = arena_printf(job->arena, "%lld.%s.%.*s@%.*s",
+	report->report_id = arena_printf(arena, "%lld.%s.%.*s@%.*s",
 	    (long long)(job->day * DAY_S), unique,
 	    SPAN_ARG(job->domain->domain), SPAN_ARG(job->run->submitter));
 	report->generator = SPAN("Assay " PACKAGE_VERSION);
@@ -180,50 +181,63 @@ made_done(struct made *made)
 }
 
 static int
-make(struct job *job, const struct report_target *target, size_t rows_max,
-    struct made *ret)
+make_mail(const struct job *job, const struct report_target *target,
+    const struct report *report, const char *unique, struct made *ret)
 {
-	struct report_run *run = job->run;
-	char unique[REPORT_UNIQUE_SIZE], token[REPORT_TOKEN_SIZE];
-	char handle[REPORT_HANDLE_SIZE];
-	struct report report;
-
-	buf_init(&ret->xml, NULL, XML_MAX);
-	buf_init(&ret->packed, NULL, XML_MAX);
-	buf_init(&ret->mail, NULL, 2 * XML_MAX);
-	int rc = report_day_report(job->domain, rows_max, job->arena, &report);
-	if (rc)
-		return rc;
-	ret->rows = report.rows.n; /* also when it does not fit */
-	report_unique(&run->secret, job->day, job->domain->domain, unique);
-	report_handle(job->day, job->domain->domain, target->address, handle);
-	report_token(&run->secret, handle, token);
-	complete(job, &report, unique);
-	rc = report_write(&report, &ret->xml);
-	if (rc == 0)
-		rc = report_pack(buf_span(&ret->xml), &ret->packed);
-	if (rc)
-		return rc;
+	const struct report_run *run = job->run;
+	char token[REPORT_TOKEN_SIZE], handle[REPORT_HANDLE_SIZE];
 	struct report_mail mail = {
 	    .from = run->settings->report.from,
 	    .to = target->address,
 	    .submitter = run->submitter,
 	    .domain = job->domain->domain,
-	    .report_id = report.report_id,
+	    .report_id = report->report_id,
 	    .unique = unique,
 	    .token = token,
-	    .begin = report.begin,
-	    .end = report.end,
+	    .begin = report->begin,
+	    .end = report->end,
 	    .date = run->now,
-	    .packed = buf_span(&ret->packed),
 	};
-	return report_mail_write(&mail, &ret->mail);
+
+	report_handle(job->day, job->domain->domain, target->address, handle);
+	report_token(&run->secret, handle, token);
+	int rc = report_write(report, &ret->xml);
+	if (rc == 0)
+		rc = report_pack(buf_span(&ret->xml), &ret->packed);
+	mail.packed = buf_span(&ret->packed);
+	return rc ? rc : report_mail_write(&mail, &ret->mail);
+}
+
+/* In memory of its own: a large report may be made many times. */
+static int
+make(const struct job *job, const struct report_target *target, size_t rows_max,
+    struct made *ret)
+{
+	struct arena *arena = arena_new(0);
+	char unique[REPORT_UNIQUE_SIZE];
+	struct report report;
+
+	buf_init(&ret->xml, NULL, XML_MAX);
+	buf_init(&ret->packed, NULL, XML_MAX);
+	buf_init(&ret->mail, NULL, 2 * XML_MAX);
+	int rc = arena
+		     ? report_day_report(job->domain, rows_max, arena, &report)
+		     : ERR_NOMEM;
+	if (rc == 0) {
+		ret->rows = report.rows.n; /* also when it does not fit */
+		report_unique(
+		    &job->run->secret, job->day, job->domain->domain, unique);
+		complete(job, &report, unique, arena);
+		rc = make_mail(job, target, &report, unique, ret);
+	}
+	arena_free(arena);
+	return rc;
 }
 
 /* As many rows as the sizes allow, the ones with most messages. */
 static int
 make_to_fit(
-    struct job *job, const struct report_target *target, struct made *ret)
+    const struct job *job, const struct report_target *target, struct made *ret)
 {
 	size_t max = job->run->settings->report.max_size, rows = ROWS_MAX;
 
