@@ -1,5 +1,10 @@
 # Benchmarks: built and run by hand, in a build without --enable-devel.
 EXTRA_PROGRAMS += tests/bench/bench_dkim
+tests_bench_bench_dkim_SOURCES = \
+	tests/bench/bench_dkim.c \
+	tests/conformance/dkim_make.c tests/conformance/dkim_make.h \
+	tests/conformance/opendkim_whole.c \
+	tests/conformance/opendkim_whole.h
 tests_bench_bench_dkim_LDADD = $(LIBS_AUTH)
 
 EXTRA_PROGRAMS += tests/bench/bench_dns

@@ -79,6 +79,8 @@ is_plain_address(struct span s)
 {
 	size_t open = span_find_char(s, '<'), ats = 0;
 
+	if (has_lone_line_ends(s) || span_find_char(s, '\0') != SPAN_NPOS)
+		return false;
 	if (open != SPAN_NPOS && span_ends(s, SPAN(">")))
 		s = span_head(span_skip(s, open + 1), s.len - open - 2);
 	for (size_t i = 0; i < s.len; i++) {
@@ -97,7 +99,7 @@ unreadable_from(const struct dkim_pair *p)
 	const struct header *from = header_first(p->headers, SPAN("From"));
 
 	return p->gave_up && p->whole->at_headers == DKIM_STAT_SYNTAX &&
-	       (header_count(p->headers, SPAN("From")) != 1 ||
+	       (header_count(p->headers, SPAN("From")) != 1 || from->odd ||
 		   !is_plain_address(span_trim(from->raw)));
 }
 
@@ -125,12 +127,19 @@ old_time(const struct dkim_pair *p)
 	       p->tags.time < LIBRARY_DRIFT;
 }
 
+/* An '@' more, or hexadecimal digits in lower case. */
 static bool
-at_in_identity(const struct dkim_pair *p)
+odd_identity(const struct dkim_pair *p)
 {
-	return p->theirs->error == DKIM_SIGERROR_DOMAIN &&
-	       span_find_char(p->tags.identity, '@') !=
-		   span_rfind_char(p->tags.identity, '@');
+	struct span identity = p->tags.identity, raw = p->ours->field->raw;
+
+	if (p->theirs->error != DKIM_SIGERROR_DOMAIN)
+		return false;
+	for (size_t i = 0; i + 2 < raw.len; i++)
+		if (raw.p[i] == '=' && ascii_hex(raw.p[i + 1]) >= 0 &&
+		    (raw.p[i + 2] >= 'a' && raw.p[i + 2] <= 'f'))
+			return true;
+	return span_find_char(identity, '@') != span_rfind_char(identity, '@');
 }
 
 static const struct dns_answer *
@@ -243,7 +252,7 @@ static struct class
     {"judges nothing where it cannot read From", unreadable_from, 0},
     {"relaxed body without a final CRLF: no result", no_final_line_end, 0},
     {"t= of 1970's first minutes is the future to it", old_time, 0},
-    {"i= with '@' in its local part", at_in_identity, 0},
+    {"i= with an '@' more, or hexadecimal in lower case", odd_identity, 0},
     {"a long key record is cut", long_key, 0},
     {"a bare RSAPublicKey is refused", bare_key, 0},
     {"of several key records it sees one", several_keys, 0},

@@ -16,6 +16,10 @@
 #define TEXT_MAX ((size_t)1 << 20)
 #define DOMAIN "test.example"
 
+/* Values of bh= of the right length. */
+#define JUNK_SHA256 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define JUNK_SHA1 "AAECAwQFBgcICQoLDA0ODxAREhM="
+
 uint32_t
 random_below(struct random *random, uint32_t n)
 {
@@ -343,37 +347,85 @@ read_tags(const struct draft *d, struct dkim_tags *tags, struct span bh,
 		   arena);
 }
 
-/* The value of a signature over a message. */
+/* The draft's value over a message; `tags` is what it means. */
 static struct span
-sign(struct random *r, struct span message, struct arena *arena)
+draft_sign(struct draft *d, const struct dkim_tags *tags, struct span message,
+    struct arena *arena)
 {
-	struct span bh = SPAN("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
-	struct draft d;
-	struct dkim_tags tags;
 	struct header_list headers;
 	struct header_choice choice;
 	struct header_hash hash;
 
-	draft_make(&d, r, arena);
-	bool good = read_tags(&d, &tags, bh, arena);
-	if (!good && tags.digest == BODYHASH_SHA1)
-		good = read_tags(
-		    &d, &tags, SPAN("AAECAwQFBgcICQoLDA0ODxAREhM="), arena);
-	if (!good || !d.key)
-		return draft_text(&d, &d.head, bh, SPAN("AAAA"), arena);
 	header_init(&headers, arena);
 	struct span body = span_skip(message, header_parse(&headers, message));
-	bh = hash_body(&tags, body, arena);
-	struct span text = draft_text(&d, &d.head, bh, SPAN(""), arena);
-	if (header_choose(header_index_new(&headers, arena), tags.names.v,
-		tags.names.n, NULL, arena, &choice))
+	struct span bh = hash_body(tags, body, arena);
+	struct span text = draft_text(d, &d->head, bh, SPAN(""), arena);
+	if (header_choose(header_index_new(&headers, arena), tags->names.v,
+		tags->names.n, NULL, arena, &choice))
 		abort();
 	struct header field = {.name = SPAN("DKIM-Signature"), .raw = text};
-	if (header_hash(&choice, &field, draft_cut(&d, text), tags.header_canon,
-		tags.digest, &hash))
+	if (header_hash(&choice, &field, draft_cut(d, text), tags->header_canon,
+		tags->digest, &hash))
 		abort();
 	return draft_text(
-	    &d, &d.head, bh, sign_hash(d.key, &tags, &hash, arena), arena);
+	    d, &d->head, bh, sign_hash(d->key, tags, &hash, arena), arena);
+}
+
+/* The value of a random signature over a message. */
+static struct span
+sign(struct random *r, struct span message, struct arena *arena)
+{
+	struct draft d;
+	struct dkim_tags tags;
+
+	draft_make(&d, r, arena);
+	bool good = read_tags(&d, &tags, SPAN(JUNK_SHA256), arena);
+	if (!good && tags.digest == BODYHASH_SHA1)
+		good = read_tags(&d, &tags, SPAN(JUNK_SHA1), arena);
+	if (!good || !d.key)
+		return draft_text(
+		    &d, &d.head, SPAN(JUNK_SHA256), SPAN("AAAA"), arena);
+	return draft_sign(&d, &tags, message, arena);
+}
+
+void *
+make_key(const char *selector)
+{
+	return keys[strcmp(selector, "ed") ? KEY_RSA : KEY_ED];
+}
+
+struct span
+make_usual(const char *selector, struct span body, struct arena *arena)
+{
+	bool ed = strcmp(selector, "ed") == 0;
+	struct draft d = {.key = make_key(selector)};
+	struct dkim_tags tags;
+	struct span message = arena_printf(arena,
+	    "Received: from mail." DOMAIN " (mail." DOMAIN " [192.0.2.1])\r\n"
+	    "\tby mx.example.net (Postfix) with ESMTPS id 4XyZ;\r\n"
+	    "\tTue, 24 Nov 2026 10:00:00 +0000 (UTC)\r\n"
+	    "From: Joe Doe <joe@" DOMAIN ">\r\nTo: Suzie <s@example.net>\r\n"
+	    "Subject: Is dinner ready,\r\n or shall we wait for it?\r\n"
+	    "Date: Tue, 24 Nov 2026 10:00:00 +0000\r\n"
+	    "Message-ID: <20261124100000.1@" DOMAIN ">\r\n"
+	    "MIME-Version: 1.0\r\nContent-Type: text/plain; "
+	    "charset=utf-8\r\n\r\n%.*s",
+	    SPAN_ARG(body));
+
+	buf_init(&d.head, arena, TEXT_MAX);
+	buf_init(&d.middle, arena, TEXT_MAX);
+	buf_init(&d.tail, arena, TEXT_MAX);
+	buf_printf(&d.head,
+	    " v=1; a=%s; c=relaxed/relaxed; d=" DOMAIN ";\r\n\ts=%s; "
+	    "t=1700000000; h=from:to:subject:date:message-id:\r\n"
+	    "\tmime-version:content-type; bh=",
+	    ed ? "ed25519-sha256" : "rsa-sha256", selector);
+	buf_add_str(&d.middle, ";\r\n\tb=");
+	d.plain = d.head;
+	if (!read_tags(&d, &tags, SPAN(JUNK_SHA256), arena))
+		abort();
+	return arena_printf(arena, "DKIM-Signature:%.*s\r\n%.*s",
+	    SPAN_ARG(draft_sign(&d, &tags, message, arena)), SPAN_ARG(message));
 }
 
 /* --- the message ------------------------------------------------------------------ */

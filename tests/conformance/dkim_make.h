@@ -28,6 +28,12 @@ void make_close(void);
  */
 struct span make_message(struct random *random, struct arena *arena);
 
+/* A message as most are, relaxed/relaxed, signed by the key "rsa" or "ed". */
+struct span make_usual(
+    const char *selector, struct span body, struct arena *arena);
+/* That key: an EVP_PKEY. */
+void *make_key(const char *selector);
+
 /* A copy with a few changes, of bytes or of what they mean. */
 struct span make_mutation(
     struct random *random, struct span message, struct arena *arena);
