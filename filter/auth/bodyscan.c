@@ -11,41 +11,41 @@
  * before white space or another CR. A single space in a line, and a line end
  * before text, stay; so most of a mail body is a few long runs.
  *
- * The scan looks at eight places at once, each with the byte behind it, in
- * plain 64-bit arithmetic that says which bytes are equal to a constant.
+ * The scan looks at sixteen places at once, each with the two bytes behind it,
+ * in the compiler's own vectors, and at single bytes only where one of them may
+ * change and near the end.
  */
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define STEP 16
+#define REACH (STEP + 2) /* bytes that a step reads */
 
-/* 0x80 in each byte of `word` that equals `byte`: exact, no carries. */
-static inline uint64_t
-equal(uint64_t word, uint64_t byte)
-{
-	uint64_t x = word ^ EACH(byte);
+typedef unsigned char bytes __attribute__((vector_size(STEP)));
+typedef uint64_t words __attribute__((vector_size(STEP)));
 
-	return ~(((x & EACH(0x7f)) + EACH(0x7f)) | x | EACH(0x7f));
-}
-
-static inline uint64_t
+static inline bytes
 load(const char *p)
 {
-	uint64_t word;
+	bytes b;
 
-	memcpy(&word, p, sizeof word);
-	return word;
+	memcpy(&b, p, sizeof b);
+	return b;
 }
 
-/* True when one of the eight bytes at `p` may change; reads nine. */
+/* True when one of the bytes at `p` may change. */
 static inline bool
 may_change(const char *p)
 {
-	uint64_t here = load(p), next = load(p + 1);
-	uint64_t space = equal(here, ' ');
-	uint64_t stop = equal(here, '\t') | equal(here, '\r');
-	uint64_t before =
-	    equal(next, ' ') | equal(next, '\t') | equal(next, '\r');
+	bytes here = load(p), next = load(p + 1), after = load(p + 2);
+	bytes kept = (bytes)(here == ' ') &
+		     ~(bytes)((next == ' ') | (next == '\t') | (next == '\r'));
+	bytes line =
+	    (bytes)((here == '\r') & (next == '\n')) &
+	    ~(bytes)((after == ' ') | (after == '\t') | (after == '\r'));
+	bytes special =
+	    (bytes)((here == ' ') | (here == '\t') | (here == '\r'));
+	words bad = (words)(special & ~(kept | line));
 
-	return (stop | (space & before)) != 0;
+	return (bad[0] | bad[1]) != 0;
 }
 
 /* The byte at `p` ends a run; a line end in front of text does not. */
@@ -66,9 +66,9 @@ const char *
 bodyscan_run(const char *p, const char *end)
 {
 	while (p < end) {
-		while (end - p > 8 && !may_change(p))
-			p += 8;
-		for (int i = 0; i < 8 && p < end; i++, p++)
+		while (end - p >= REACH && !may_change(p))
+			p += STEP;
+		for (int i = 0; i < STEP && p < end; i++, p++)
 			if (changes(p, end))
 				return p;
 	}
