@@ -1,12 +1,22 @@
 #include "scorers/scorer.h"
 
 /* DKIM results as symbols. DKIM_SIGNED, DKIM_VALID, DKIM_VALID_AU,
- * DKIM_VALID_EF and DKIM_INVALID mean what they mean in SpamAssassin. */
+ * DKIM_VALID_EF and DKIM_INVALID mean what they mean in SpamAssassin; but that a
+ * signature is not valid whose field was multiplied since (RFC 6376 section
+ * 8.15). */
 
 static const struct dkim_facts *
 facts_of(struct scan *scan)
 {
 	return scan_dkim(scan)->dkim;
+}
+
+/* What a signature is worth: right with a field multiplied is policy. */
+static enum dkim_result
+worth(const struct dkim_signature *s)
+{
+	return s->result == DKIM_PASS && !dkim_counts(s) ? DKIM_POLICY
+							 : s->result;
 }
 
 /* How many signatures have that result; evidence names the domains. */
@@ -20,7 +30,7 @@ count_result(struct scan *scan, enum dkim_result result)
 	buf_init(&domains, scan->arena, 1000);
 	for (size_t i = 0; dkim && i < dkim->n; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
-		if (s->result != result)
+		if (worth(s) != result)
 			continue;
 		buf_printf(&domains, "%s%.*s%s%.*s", n ? ", " : "",
 		    SPAN_ARG(s->domain), s->problem.len ? ": " : "",
@@ -46,7 +56,7 @@ valid_of(struct scan *scan, struct span domain)
 
 	for (size_t i = 0; dkim && i < dkim->n; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
-		if (s->result == DKIM_PASS && domain.len &&
+		if (dkim_counts(s) && domain.len &&
 		    span_caseeq(s->domain, domain)) {
 			scan_evidence_span(scan, s->domain);
 			return 1;

@@ -77,7 +77,8 @@ begin_entry(
 
 	tell_tags(e->out, &e->tags);
 	if (problem) {
-		decide(e, DKIM_PERMERROR, problem);
+		decide(e, arena_failed(arena) ? DKIM_TEMPERROR : DKIM_PERMERROR,
+		    problem);
 		return;
 	}
 	e->job = bodyhash_add(
@@ -205,6 +206,14 @@ body_of(const struct dkim *dkim, const struct entry *e)
 	return bodyhash_value(dkim->hashes, e->job);
 }
 
+/* Not right. A key with t=y must not make it worse than no signature (RFC 6376
+ * section 3.6.1). */
+static void
+decide_fail(struct entry *e, const char *problem)
+{
+	decide(e, e->out->testing ? DKIM_NEUTRAL : DKIM_FAIL, problem);
+}
+
 static void
 judge_body(struct dkim *dkim, struct entry *e)
 {
@@ -217,7 +226,7 @@ judge_body(struct dkim *dkim, struct entry *e)
 		 e->tags.limit > body->body_size) /* section 3.5, l= */
 		decide(e, DKIM_PERMERROR, "l= is larger than the body");
 	else if (!span_eq(hash, e->tags.body_hash))
-		decide(e, DKIM_FAIL, "the body was changed");
+		decide_fail(e, "the body was changed");
 }
 
 /* --- header hash and signature --------------------------------------------------------- */
@@ -275,7 +284,7 @@ judge_signature(
     struct dkim *dkim, struct entry *e, const struct header_hash *hash)
 {
 	if (!any_key_verifies(e, hash)) {
-		decide(e, DKIM_FAIL, "the signature does not match");
+		decide_fail(e, "the signature does not match");
 	} else if (e->tags.digest == BODYHASH_SHA1) { /* RFC 8301 section 3.1 */
 		decide(e, DKIM_POLICY, "rsa-sha1 is not accepted");
 	} else if (e->tags.limit < body_of(dkim, e)->body_size) {

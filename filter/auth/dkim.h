@@ -31,10 +31,18 @@ struct dkim_signature {
 	 * right, and says nothing of what people see. p == NULL: none. */
 	struct span multiplied;
 	unsigned key_bits;
-	bool testing;          /* t=y in the key */
+	bool testing;          /* t=y in the key: a fail is neutral then */
 	int64_t time, expires; /* -1: not given */
 	const struct header *field;
 };
+
+/* A pass that says something of the message that people are shown: what DMARC,
+ * symbols and reputation go by. */
+static inline bool
+dkim_counts(const struct dkim_signature *s)
+{
+	return s->result == DKIM_PASS && !s->multiplied.p;
+}
 
 struct dkim_facts {
 	size_t n; /* one entry for each DKIM-Signature field, in order */

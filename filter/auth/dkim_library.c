@@ -16,7 +16,9 @@
  * '=', for a field whose name has blanks before the colon (relaxed), for NUL
  * and for line ends that are no folds; it takes other DKIM-Signature fields
  * for signatures to be judged, also where h= only covers them; it cuts long
- * lists of names. Such candidates are hashed by headerhash.c, as are large
+ * lists of names. A list that names DKIM-Signature has it choose the signature
+ * itself, and where all fields are chosen it writes a NULL behind its array for
+ * the next name: none of ours may ever name it. Such candidates are hashed by headerhash.c, as are large
  * headers, which it canonicalises byte by byte.
  */
 

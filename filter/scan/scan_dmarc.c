@@ -60,7 +60,7 @@ take_dkim(const struct dkim_facts *dkim, struct arena *arena,
 	request->dkim_temperror = !dkim;
 	for (size_t i = 0; i < n; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
-		if (s->result == DKIM_PASS && !s->multiplied.p)
+		if (dkim_counts(s))
 			passed[request->n_dkim++] = s->domain;
 		else if (s->result == DKIM_TEMPERROR)
 			unsure[request->n_unsure_dkim++] = s->domain;

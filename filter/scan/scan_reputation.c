@@ -79,7 +79,7 @@ scan_good_signer(struct scan *scan)
 		return SPAN_NONE;
 	for (size_t i = 0; i < dkim->n && asked < SIGNERS_MAX; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
-		if (s->result != DKIM_PASS || s->multiplied.p)
+		if (!dkim_counts(s))
 			continue;
 		asked++;
 		if (is_well_known(scan, s->domain))

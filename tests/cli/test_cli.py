@@ -547,6 +547,20 @@ def dkim_unreadable():
     equal(o["signatures"][-1]["result"], "policy")
 
 
+@case("a signature with a second From on top is right, and not valid")
+def dkim_multiplied():
+    folder = os.path.join(SOURCE, "tests/data/dkim")
+    args = ["--dns=" + os.path.join(folder, "zone"), "--time=1600000100",
+            "--ip=192.0.2.1",
+            os.path.join(folder, "from-added-multiplied.eml")]
+    o = json.loads(assay("auth", "dkim", "--json", *args).out)
+    equal([s["result"] for s in o["signatures"]], ["pass"])
+    hits = assay("check", "--format=hits", *args).out
+    check("DKIM_POLICY=" in hits, hits)
+    check("DKIM_INVALID=" in hits, hits)
+    check("DKIM_VALID" not in hits, hits)
+
+
 @case("auth dkim of an unsigned message is an empty list")
 def dkim_none():
     equal(auth("dkim", "plain.eml"), {"signatures": [], "dns": []})

@@ -199,6 +199,104 @@ test_facts(struct arena *a)
 	CHECK_INT(dkim_end(NULL, a)->result, DKIM_TEMPERROR);
 }
 
+/* A text with `more` behind it. */
+static struct span
+with_tail(struct arena *a, struct span text, const char *more)
+{
+	return arena_printf(a, "%.*s%s", SPAN_ARG(text), more);
+}
+
+static void
+test_testing(struct arena *a)
+{
+	struct span good = file_text("/k-testing-pass.eml");
+
+	TAP_CASE("a key for tests makes no signature worse than none (t=y)")
+	CHECK_STR(
+	    results(verify(with_tail(a, good, "more\r\n"), a), a), "neutral");
+	struct span bad = arena_span(a, good);
+	size_t at = span_find(bad, SPAN("dinner"), 0);
+	memcpy((char *)(uintptr_t)bad.p + at, "supper", 6);
+	CHECK_STR(results(verify(bad, a), a), "neutral");
+	TAP_CASE("without t=y the same is a fail")
+	good = file_text("/k-small-pass.eml");
+	CHECK_STR(
+	    results(verify(with_tail(a, good, "more\r\n"), a), a), "fail");
+}
+
+/* RFC 6376 section 8.15 for each field that may stand once. */
+static void
+test_multiplied(struct arena *a)
+{
+	static const char *const fields[] = {"From: x@example.org\r\n",
+	    "To: x@example.org\r\n", "Subject: other\r\n", "Date: other\r\n",
+	    "Message-ID: <2@example.com>\r\n", "from \t: x@example.org\r\n",
+	    "SUBJECT:\r\n"};
+	struct span good = file_text("/rsa-relaxed-relaxed-pass.eml");
+	struct span over = file_text("/oversigned-pass.eml");
+
+	TAP_CASE("no field that may stand once is covered when it is doubled")
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		struct span text =
+		    arena_printf(a, "%s%.*s", fields[i], SPAN_ARG(good));
+		const struct dkim_facts *facts = verify(text, a);
+		CHECK_STR(results(facts, a), "multiplied");
+		CHECK(!dkim_counts(&facts->signatures[0]));
+	}
+	TAP_CASE("a field of another name may be doubled")
+	CHECK(dkim_counts(
+	    &verify(arena_printf(a, "X-Other: 1\r\n%.*s", SPAN_ARG(good)), a)
+		 ->signatures[0]));
+	TAP_CASE("what is signed once more often fails instead")
+	CHECK_STR(results(verify(arena_printf(
+				     a, "Subject: x\r\n%.*s", SPAN_ARG(over)),
+			      a),
+		      a),
+	    "fail");
+}
+
+/* All of it in so much memory; NULL: not even begun. */
+static const struct dkim_facts *
+verify_within(
+    const struct header_list *headers, struct span body, struct arena *small)
+{
+	struct bodyhash_set *hashes = bodyhash_new(small);
+	struct dns_batch *batch = dns_batch_new(dns, small, 1000, 100);
+
+	if (!hashes || !batch)
+		return NULL;
+	struct dkim *dkim = dkim_begin(headers, batch, hashes, NOW, small);
+	bodyhash_update(hashes, body);
+	bodyhash_final(hashes);
+	return dkim_end(dkim, small);
+}
+
+static void
+test_memory(struct arena *a)
+{
+	struct span text = file_text("/two-pass,pass.eml");
+	struct header_list headers;
+	unsigned passed = 0, later = 0;
+
+	header_init(&headers, a);
+	struct span body = span_skip(text, header_parse(&headers, text));
+	TAP_CASE("too little memory is temporary, wherever it ends")
+	for (size_t budget = 1000; budget < 200000; budget += 500) {
+		struct arena *small = arena_new(budget);
+		const struct dkim_facts *facts =
+		    verify_within(&headers, body, small);
+		for (size_t i = 0; facts && i < facts->n; i++) {
+			enum dkim_result r = facts->signatures[i].result;
+			passed += r == DKIM_PASS;
+			later += r == DKIM_TEMPERROR;
+			CHECK(r == DKIM_PASS || r == DKIM_TEMPERROR);
+		}
+		arena_free(small);
+	}
+	CHECK(passed > 0);
+	CHECK(later > 0);
+}
+
 static void
 test_times(struct arena *a)
 {
@@ -329,6 +427,9 @@ main(void)
 	find_files();
 	test_files();
 	test_facts(a);
+	test_testing(a);
+	test_multiplied(a);
+	test_memory(a);
 	test_times(a);
 	test_cap(a);
 	test_many_fields(a);
