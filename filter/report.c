@@ -278,9 +278,8 @@ turn_day(struct report_gather *g, int64_t day)
 		atomic_store_explicit(&g->domains[i], 0, memory_order_relaxed);
 }
 
-/* Whether a row may be written: it is there already, or there is room. */
-static bool
-has_room(
+bool
+report_gather_room(
     struct report_gather *g, int64_t day, struct span name, struct span domain)
 {
 	uint64_t hash = span_hash(name);
@@ -316,7 +315,7 @@ report_note(struct report_gather *gather, const struct settings *settings,
 	int64_t day = scan->now / DAY_S;
 	report_entry_write(&entry, day, name, &name_len, value, &value_len);
 	struct span key = span_make(name, name_len);
-	if (!has_room(gather, day, key, entry.policy.domain))
+	if (!report_gather_room(gather, day, key, entry.policy.domain))
 		return;
 	int64_t expires = (day + 1 + REPORT_KEEP_DAYS) * DAY_S;
 	struct store_op ops[] = {

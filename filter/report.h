@@ -26,6 +26,10 @@ struct report_gather *report_gather_new(void);         /* NULL: no memory */
 void report_gather_free(struct report_gather *gather); /* accepts NULL */
 /* Messages left out since the start, for want of rows. */
 uint64_t report_gather_left_out(const struct report_gather *gather);
+/* Whether a row may be written on that day: it is known, or there is room for
+ * one more. Thread: any. */
+bool report_gather_room(struct report_gather *gather, int64_t day,
+    struct span name, struct span domain);
 
 /*
  * Notes a message after its verdict was carried out: incoming or relayed, DMARC

@@ -154,3 +154,5 @@ UNIT += tests/unit/test_report_mail
 tests_unit_test_report_row_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_report_rua_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_report_mail_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
+UNIT += tests/unit/test_report_gather
+tests_unit_test_report_gather_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
