@@ -123,8 +123,6 @@ json_dmarc(const struct scan_dmarc_facts *dmarc)
 	json_set(o, "record", json_text(d->record.text));
 	json_set(o, "spf_aligned", json_boolean(d->spf_aligned));
 	json_set(o, "dkim_aligned", json_boolean(d->dkim_aligned));
-	json_set(o, "aligned_domain", json_text(d->aligned_domain));
-	json_set(o, "trusted_sealer", json_text(dmarc->rescuer));
 	return o;
 }
 
