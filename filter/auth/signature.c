@@ -3,7 +3,7 @@
 #include "filter/base/codec.h"
 
 /*
- * Writes DKIM-Signature and ARC-Message-Signature. The value of b= is the last
+ * Writes DKIM-Signature fields. The value of b= is the last
  * thing in the field and begins right behind the `=`: what is hashed is then
  * what is written up to there, and no reader's notion of the white space around
  * an empty b= matters. Lines stay within 78 columns, since a relay that folds
@@ -233,17 +233,14 @@ put_tags(
 {
 	struct buf hash;
 
-	if (r->instance)
-		put_number(w, arena, "i", r->instance);
-	else
-		put_tag(w, arena, "v", SPAN("1"));
+	put_tag(w, arena, "v", SPAN("1"));
 	put_tag(w, arena, "a",
 	    span_of(sign_algorithm_name(sign_key_algorithm(r->key))));
 	put_word(w, arena_printf(arena, "c=%s/%s;", canon_name(r->header_canon),
 			canon_name(r->body_canon)));
 	put_tag(w, arena, "d", r->domain);
 	put_tag(w, arena, "s", r->selector);
-	if (!r->instance && r->identity.len)
+	if (r->identity.len)
 		put_tag(w, arena, "i", quoted(r->identity, arena));
 	put_number(w, arena, "t", r->time);
 	put_number(w, arena, "x", r->expires);
@@ -262,8 +259,7 @@ put_signature(
     struct writer *w, const struct signature_request *r, struct arena *arena)
 {
 	struct header self = {
-	    .name = r->instance ? SPAN("ARC-Message-Signature")
-				: SPAN("DKIM-Signature"),
+	    .name = SPAN("DKIM-Signature"),
 	    .raw = buf_span(&w->out),
 	};
 	struct header_choice choice;
@@ -285,9 +281,7 @@ put_signature(
 struct span
 signature_make(const struct signature_request *request, struct arena *arena)
 {
-	struct writer w = {.column = request->instance
-					 ? sizeof "ARC-Message-Signature:" - 1
-					 : sizeof "DKIM-Signature:" - 1};
+	struct writer w = {.column = sizeof "DKIM-Signature:" - 1};
 
 	if (request->body->failed)
 		return SPAN_NONE;

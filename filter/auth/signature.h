@@ -7,11 +7,11 @@
 #include "filter/base/arena.h"
 
 /*
- * Makes DKIM-Signature (RFC 6376 section 5) and ARC-Message-Signature fields
- * (RFC 8617 section 4.1.2), which are one thing under two names.
+ * Makes DKIM-Signature fields (RFC 6376 section 5). ARC-Message-Signature, the
+ * same thing by another name, is written by arc_seal.c in the form that its
+ * seal asks for; which fields to sign is chosen here for both.
  */
 struct signature_request {
-	unsigned instance; /* 0: DKIM-Signature; else i= of an AMS */
 	const struct sign_key *key;
 	struct span domain, selector; /* A-labels */
 	struct span identity;         /* i= of DKIM; empty: none */

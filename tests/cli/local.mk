@@ -19,3 +19,7 @@ EXTRA_DIST += tests/cli/test_learn.py
 # The control socket and its peers; what root leaves behind.
 TESTS += tests/cli/test_control.py
 EXTRA_DIST += tests/cli/test_control.py
+
+# Seals and chains.
+TESTS += tests/cli/test_arc.py
+EXTRA_DIST += tests/cli/test_arc.py

@@ -20,7 +20,6 @@ struct signing {
 	const struct span *names; /* n 0: the default */
 	size_t n_names;
 	int64_t expires;
-	unsigned instance;
 	struct span selector;
 };
 
@@ -42,7 +41,6 @@ sign(struct span text, const struct signing *how, struct arena *a)
 	bodyhash_update(hashes, span_skip(text, at));
 	bodyhash_final(hashes);
 	struct signature_request request = {
-	    .instance = how->instance,
 	    .key = kit_key(how->algorithm),
 	    .domain = how->domain.p ? how->domain : SPAN("example.com"),
 	    .selector = how->selector.p                     ? how->selector
@@ -211,16 +209,6 @@ test_form(struct arena *a)
 		b = span_find(value, SPAN("\tb="), 0);
 	CHECK(b != SPAN_NPOS && ascii_is_alnum(value.p[b + 3]));
 	CHECK_INT(span_find_char(span_skip(value, b), ';'), SPAN_NPOS);
-
-	TAP_CASE("an ARC-Message-Signature has i=N, no v= and no identity")
-	how.instance = 12;
-	how.identity = SPAN("joe@example.com");
-	value = sign(SPAN(TEXT), &how, a);
-	CHECK(
-	    span_starts(value, SPAN("i=12; a=rsa-sha256; c=relaxed/simple;")));
-	CHECK_INT(span_find(value, SPAN("v=1"), 0), SPAN_NPOS);
-	CHECK_INT(span_find(value, SPAN("joe"), 0), SPAN_NPOS);
-	CHECK(width(value, "ARC-Message-Signature") <= 78);
 
 	TAP_CASE("only a domain that is longer than a line stands out")
 	memset(domain, 'a', sizeof domain - 1);
