@@ -204,12 +204,12 @@ def _(b):
         zone=made.stdout.decode().replace(" IN TXT", " TXT"))
     with b.mta.client("rescuing", ip="203.0.113.9",
                       helo="mailer.example") as c:
-        reply = c.message("list-bounces@mailer.example", "sealed", sealed)
+        reply = c.message("list-bounces@mailer.example", "list-sealed", sealed)
         changed = c.message("list-bounces@mailer.example", "sealed-changed",
                             sealed.replace(b"Dear customer", b"Dear victim")
                             .replace(b"List-", b"Old-"))
     equal(reply.code, 250, "reply")
-    message = b.mta.wait_delivered("sealed")
+    message = b.mta.wait_delivered("list-sealed")
     equal(message.all("X-Spam-Flag"), [], "X-Spam-Flag")
     result, rest = result_of(message, "dmarc")
     equal(result, "fail")
