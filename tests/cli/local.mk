@@ -23,3 +23,7 @@ EXTRA_DIST += tests/cli/test_control.py
 # Seals and chains.
 TESTS += tests/cli/test_arc.py
 EXTRA_DIST += tests/cli/test_arc.py
+
+# Private keys and what is done with them.
+TESTS += tests/cli/test_dkim.py
+EXTRA_DIST += tests/cli/test_dkim.py

@@ -136,3 +136,7 @@ tests_fuzz_fuzz_report_xml_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 FUZZERS += tests/fuzz/fuzz_report_unpack
 tests_fuzz_fuzz_report_unpack_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
 tests_fuzz_fuzz_report_unpack_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
+FUZZERS += tests/fuzz/fuzz_sign_table
+tests_fuzz_fuzz_sign_table_LDADD = $(FUZZ_LIB) $(LIBS_AUTH)
+tests_fuzz_fuzz_sign_table_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
