@@ -78,7 +78,7 @@ add_signature(struct authres *ar, const struct dkim_facts *dkim, size_t which)
 {
 	const struct dkim_signature *s = &dkim->signatures[which];
 
-	authres_result(ar, "dkim", dkim_result_name(s->result),
+	authres_result(ar, "dkim", dkim_result_name(dkim_worth(s)),
 	    signature_comment(s, ar->text.out.arena));
 	authres_prop(ar, "header.d", s->domain);
 	if (!default_identity(s))

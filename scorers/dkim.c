@@ -11,14 +11,6 @@ facts_of(struct scan *scan)
 	return scan_dkim(scan)->dkim;
 }
 
-/* What a signature is worth: right with a field multiplied is policy. */
-static enum dkim_result
-worth(const struct dkim_signature *s)
-{
-	return s->result == DKIM_PASS && !dkim_counts(s) ? DKIM_POLICY
-							 : s->result;
-}
-
 /* How many signatures have that result; evidence names the domains. */
 static int64_t
 count_result(struct scan *scan, enum dkim_result result)
@@ -30,7 +22,7 @@ count_result(struct scan *scan, enum dkim_result result)
 	buf_init(&domains, scan->arena, 1000);
 	for (size_t i = 0; dkim && i < dkim->n; i++) {
 		const struct dkim_signature *s = &dkim->signatures[i];
-		if (worth(s) != result)
+		if (dkim_worth(s) != result)
 			continue;
 		buf_printf(&domains, "%s%.*s%s%.*s", n ? ", " : "",
 		    SPAN_ARG(s->domain), s->problem.len ? ": " : "",

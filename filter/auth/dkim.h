@@ -44,6 +44,14 @@ dkim_counts(const struct dkim_signature *s)
 	return s->result == DKIM_PASS && !s->multiplied.p;
 }
 
+/* The result with that in it: right with a field multiplied is `policy`. */
+static inline enum dkim_result
+dkim_worth(const struct dkim_signature *s)
+{
+	return s->result == DKIM_PASS && !dkim_counts(s) ? DKIM_POLICY
+							 : s->result;
+}
+
 struct dkim_facts {
 	size_t n; /* one entry for each DKIM-Signature field, in order */
 	struct dkim_signature *signatures;
