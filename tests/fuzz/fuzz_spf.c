@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "filter/auth/spf.h"
+#include "filter/auth/spf_field.h"
 #include "filter/base/buf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -73,6 +73,23 @@ check(const struct spf_answer *answer)
 	assert(first == qualifiers[answer->result]);
 }
 
+/* Received-SPF: folds alone break its lines, and none is too long. */
+static void
+check_field(const struct spf_request *request, const struct spf_answer *answer,
+    struct arena *arena)
+{
+	struct span rest = spf_field(request, answer, arena);
+
+	assert(span_starts(rest, span_of(spf_result_name(answer->result))));
+	while (rest.p) {
+		struct span line = span_cut(&rest, '\n');
+		assert(is_printable(line) && line.len < 998);
+		assert(!rest.p || (rest.len > 1 && rest.p[0] == '\t'));
+		if (rest.p)
+			rest = span_skip(rest, 1);
+	}
+}
+
 static struct dns *
 open_zone(const struct buf *zone)
 {
@@ -123,6 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct dns_batch *batch = dns_batch_new(dns, arena, 100, 1000);
 		spf_check(&request, batch, arena, &answer);
 		check(&answer);
+		check_field(&request, &answer, arena);
 		assert(!i || before == answer.result);
 		assert(dns_batch_questions(batch)->n < 200);
 	}

@@ -17,6 +17,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -609,9 +610,9 @@ class Deliveries:
 class Postfix(Deliveries):
     """One instance. `milter` is an address as sockets want it. `listeners`
     are further ports of its smtpd: a name, and the address of another milter,
-    or the word "sasl" for one with the main milter and SMTP AUTH, or the word
-    and an address in a tuple. (To start an instance takes seconds, a listener
-    nothing.)"""
+    or the word "sasl" for one with the main milter and SMTP AUTH, or a tuple of
+    the word and an address, or of the word, an address, and further settings.
+    (To start an instance takes seconds, a listener nothing.)"""
 
     kind = "Postfix"
     user = group = "postfix"    # who connects to a milter
@@ -649,12 +650,7 @@ class Postfix(Deliveries):
         self.ports = {}
         for listener, what in (listeners or {}).items():
             self.ports[listener] = free_port()
-            settings = {}
-            if what[0] == "sasl" or what == "sasl":
-                settings = self._sasl_settings()
-                what = what[1] if what[0] == "sasl" else None
-            if what:
-                settings["smtpd_milters"] = self._milter(what)
+            settings = self._listener_settings(what)
             master += LISTENER % (self.ports[listener], 20, "".join(
                 " -o %s=%s" % setting for setting in settings.items()))
         scratch.write(name + "/etc/master.cf", master + MASTER)
@@ -714,6 +710,15 @@ class Postfix(Deliveries):
     def _milter(address):
         return "unix:" + address if isinstance(address, str) else \
             "inet:%s:%d" % address
+
+    def _listener_settings(self, what):
+        if what == "sasl":
+            return self._sasl_settings()
+        if what[0] != "sasl":
+            return {"smtpd_milters": self._milter(what)}
+        further = what[2] if len(what) > 2 else {}
+        return {"smtpd_milters": self._milter(what[1]), **further,
+                **self._sasl_settings()}
 
     def _sasl_settings(self):
         return {"smtpd_sasl_auth_enable": "yes",
@@ -912,6 +917,17 @@ class Smtp:
 
     def ehlo(self):
         self.ehlo_lines = self.must(250, "EHLO " + self.helo).lines
+
+    def starttls(self):
+        """From here on encrypted; who the server is, nobody asks."""
+        self.must(220, "STARTTLS")
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.file.close()
+        self.s = context.wrap_socket(self.s)
+        self.file = self.s.makefile("rb")
+        self.ehlo()
 
     def auth_plain(self, user, password):
         import base64

@@ -30,6 +30,7 @@ LISTENERS = (
     "sealing",
     "rescuing",
     "relayed",
+    "encrypted",
 )
 
 CONF = """
@@ -63,6 +64,9 @@ class Bench:
         listeners = {name: ("127.0.0.1", port)
                      for name, port in self.ports.items()}
         listeners["signing"] = ("sasl", listeners["signing"])
+        listeners["encrypted"] = ("sasl", listeners["encrypted"], {
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_chain_files": os.path.join(scratch.path, "tls.pem")})
         self.mta = Postfix(
             scratch, "mta", self.assayd.address, listeners=listeners)
 
@@ -103,7 +107,7 @@ def result_of(message, method):
     it there."""
     text = message.all("Authentication-Results")[0]
     check(text.startswith(fixture.AUTHSERV + ";"), "authserv-id:", text)
-    found = re.search(r";\s*%s=(\w+)([^;]*)" % method, text)
+    found = re.search(r";\s*%s=(\w+)([^;]*)" % re.escape(method), text)
     check(found, method, "is not in", text)
     return found.group(1), found.group(2)
 
@@ -637,6 +641,65 @@ def _(b):
     b.signing.log.wait("not signed: the MTA comes over TCP")
     b.signing.stop()
     b.sasl.close()
+# --- what is told of a client -----------------------------------------------------
+
+def make_certificate(b):
+    """A certificate of a key that only lives now."""
+    if not shutil.which("openssl"):
+        raise Skip("openssl is not installed")
+    path = os.path.join(b.scratch.path, "tls.pem")
+    fixture.tool("openssl", "req", "-x509", "-nodes", "-newkey",
+                 "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2",
+                 "-subj", "/CN=mx.test.example", "-keyout", path,
+                 "-out", path + ".crt")
+    with open(path, "a") as to, open(path + ".crt") as certificate:
+        to.write(certificate.read())
+
+
+@case("TLS and the client's name stand in the results, a login where mail stays")
+def _(b):
+    make_certificate(b)
+    b.daemon("encrypted", b.conf +
+             "auth { received_spf = yes local_mailers = { virtual } }\n"
+             "policy outbound { mode = enforce }\n",
+             "10.2.0.192.in-addr.arpa PTR mail.bank.example\n"
+             "mail.bank.example A 192.0.2.10\n")
+    # Its smtpd does not even greet without the server of passwords.
+    password = b.password()
+    told_in(b)
+    told_out(b, password)
+
+
+def told_in(b):
+    with b.mta.client("encrypted", xclient=False) as c:
+        c.starttls()
+        c.must(220, "XCLIENT NAME=mail.bank.example ADDR=192.0.2.10")
+        c.ehlo()
+        reply = c.message("service@bank.example", "encrypted",
+                          demo("genuine.eml"))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("encrypted")
+    equal(result_of(message, "iprev"),
+          ("pass", " (mail.bank.example) policy.iprev=192.0.2.10"))
+    check(re.search(r"smtp\.version=TLSv1\.\d smtp\.cipher=[A-Z0-9_-]+\s+"
+                    r"smtp\.bits=\d+", result_of(message, "x-tls")[1]),
+          message.all("Authentication-Results"))
+    check("client-ip=192.0.2.10;" in message.all("Received-SPF")[0])
+
+
+def told_out(b, password):
+    with b.mta.client("encrypted", xclient=False) as c:
+        c.starttls()
+        c.auth_plain("ben", password)
+        reply = c.message("ben@test.example", "login", fixture.mail(
+            extra="Authentication-Results: %s; auth=pass smtp.auth=root\n" %
+            fixture.AUTHSERV))
+    equal(reply.code, 250, "reply")
+    message = b.mta.wait_delivered("login")
+    equal(len(message.all("Authentication-Results")), 1, "fields")
+    equal(result_of(message, "auth"), ("pass", " (PLAIN) smtp.auth=ben"))
+    result_of(message, "x-tls")
+    equal(message.all("Received-SPF"), [], "Received-SPF")
 
 
 @case("nothing was bounced or sent twice")
