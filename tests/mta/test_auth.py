@@ -640,7 +640,8 @@ def _(b):
     equal(b.mta.wait_delivered("tcp").all("DKIM-Signature"), [])
     b.signing.log.wait("not signed: the MTA comes over TCP")
     b.signing.stop()
-    b.sasl.close()
+
+
 # --- what is told of a client -----------------------------------------------------
 
 def make_certificate(b):
@@ -721,6 +722,7 @@ def main():
         bench = Bench(scratch)
         for claim, function in chosen:
             TAP.run(claim, function, bench)
+        bench.sasl.close()
         bench.mta.stop()
         fixture.stopped_clean(TAP, bench.assayd)
     return TAP.done()
