@@ -24,12 +24,15 @@ tests_bench_null_LDADD = $(MILTER_LIBS)
 EXTRA_DIST += tests/bench/auth tests/bench/run
 
 # assayd against a filter that does nothing, and its authentication against the
-# filters that it replaces, each in one run; then what a record of the verdict log
-# and the store cost.
+# filters that it replaces, each in one run; then what DKIM, a warm name, a
+# record of the verdict log and the store cost.
 .PHONY: bench
 bench: assayd tests/bench/null tests/bench/bench_record \
-		tests/bench/bench_store
+		tests/bench/bench_store tests/bench/bench_dkim \
+		tests/bench/bench_dns
 	$(srcdir)/tests/bench/run $(abs_builddir)
 	$(srcdir)/tests/bench/auth $(abs_builddir)
+	tests/bench/bench_dkim
+	tests/bench/bench_dns
 	tests/bench/bench_record
 	tests/bench/bench_store
