@@ -1,5 +1,6 @@
 #include "filter/base/clock.h"
 #include "filter/base/file.h"
+#include "filter/ctl/call.h"
 #include "filter/ctl/report_job.h"
 #include "filter/ctl/when.h"
 #include "filter/mail/domain.h"
@@ -49,24 +50,37 @@ take(void *arg, int index, const char *value)
 
 /* --- whether we may ------------------------------------------------------------------ */
 
+/* What we ask of others' addresses holds for ours. */
 static int
-read_from(const struct dmarc *d, const struct settings *settings,
-    struct arena *arena, struct span *ret)
+read_address(const struct dmarc *d, const char *name, struct span address,
+    struct arena *arena, struct span *ret_host)
 {
-	struct span from = settings->report.from;
 	struct report_targets one;
 
-	/* What we ask of others' addresses holds for ours. */
 	report_targets_parse(
-	    &one, arena_printf(arena, "mailto:%.*s", SPAN_ARG(from)), arena);
-	if (from.len == 0 || one.v.n != 1 ||
-	    !span_caseeq(one.v.v[0].address, from))
+	    &one, arena_printf(arena, "mailto:%.*s", SPAN_ARG(address)), arena);
+	if (one.v.n != 1 || !span_caseeq(one.v.v[0].address, address))
 		return ctl_fail(d->ctl, EX_CONFIG,
-		    from.len ? "report.from = %.*s: no plain address"
-			     : "report.from is not set%.*s",
-		    SPAN_ARG(from));
-	*ret = one.v.v[0].host;
+		    "%s = %.*s: no plain address", name, SPAN_ARG(address));
+	*ret_host = one.v.v[0].host;
 	return EX_OK;
+}
+
+static int
+read_addresses(const struct dmarc *d, const struct settings *settings,
+    struct arena *arena, struct span *ret_submitter)
+{
+	const struct report_settings *report = &settings->report;
+	struct span host;
+
+	if (!report->from.len)
+		return ctl_fail(d->ctl, EX_CONFIG, "report.from is not set");
+	int status =
+	    read_address(d, "report.from", report->from, arena, ret_submitter);
+	if (status == EX_OK && report->bounces.len)
+		status = read_address(
+		    d, "report.bounces", report->bounces, arena, &host);
+	return status;
 }
 
 /*
@@ -105,6 +119,21 @@ check_signed(const struct dmarc *d, const struct snapshot *snapshot,
 	return ctl_fail(d->ctl, EX_CONFIG,
 	    "report.from = %.*s is signed for another domain alone",
 	    SPAN_ARG(settings->report.from));
+}
+
+/* Who signs, when the milter does not run? We do not know, so we say it. */
+static void
+look_for_daemon(const struct dmarc *d, const struct settings *settings)
+{
+	json_t *reply = NULL;
+	int status = call_daemon(d->ctl, settings->control,
+	    "{\"request\":\"status\"}\n", -1, true, &reply);
+
+	json_decref(reply);
+	if (status == EX_UNAVAILABLE)
+		ctl_fail(d->ctl, EX_OK,
+		    "warning: assayd does not answer; reports leave unsigned"
+		    " unless another signs them");
 }
 
 /* --- days ---------------------------------------------------------------------------- */
@@ -237,12 +266,15 @@ run_all(const struct dmarc *d, const struct snapshot *snapshot,
 		status = ctl_fail(
 		    d->ctl, EX_USAGE, "--domain: no domain: %s", d->domain);
 	if (status == EX_OK)
-		status = read_from(d, run->settings, arena, &run->submitter);
+		status =
+		    read_addresses(d, run->settings, arena, &run->submitter);
 	if (status == EX_OK && !run->dry)
 		status = check_signed(d, snapshot, run->submitter, arena);
 	if (status == EX_OK)
 		status =
 		    marks_secret(&run->marks, !run->dry, arena, &run->secret);
+	if (status == EX_OK && !run->dry)
+		look_for_daemon(d, run->settings);
 	for (int64_t day = first; status == EX_OK && day <= last && !run->stop;
 	     day++)
 		status = run_day(run, day, only);

@@ -73,6 +73,8 @@ assay_SOURCES = \
 	filter/ctl/report_day.h \
 	filter/ctl/report_job.c \
 	filter/ctl/report_job.h \
+	filter/ctl/report_make.c \
+	filter/ctl/report_make.h \
 	filter/ctl/sendmail.c \
 	filter/ctl/sendmail.h \
 	filter/ctl/report_read.c \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "filter/base/clock.h"
+#include "filter/ctl/report_make.h"
 #include "filter/ctl/sendmail.h"
 #include "filter/report.h"
 
@@ -19,9 +20,6 @@
 #define DAY_S INT64_C(86400)
 #define DNS_MS 30000
 #define DNS_QUESTIONS 200
-#define ROWS_MAX 10000 /* of a report */
-#define XML_MAX ((size_t)64 << 20)
-#define SHRINKS_MAX 12 /* each leaves out a fifth or more */
 /* Longer than sendmail may take: whoever began before then is gone. */
 #define HANDING_S (2 * SENDMAIL_SECONDS)
 
@@ -146,117 +144,6 @@ find_targets(struct job *job)
 	ask_targets(job, &asked, dns);
 }
 
-/* --- the mail ------------------------------------------------------------------------ */
-
-static void
-complete(const struct job *job, struct report *report, const char *unique,
-    struct arena *arena)
-{
-	const struct report_settings *settings = &job->run->settings->report;
-
-	report->org_name =
-	    settings->org_name.len ? settings->org_name : job->run->submitter;
-	report->email = settings->from;
-	if (settings->contact.len)
-		report->extra_contact = settings->contact;
-	report->report_id = arena_printf(arena, "%lld.%s.%.*s@%.*s",
-	    (long long)(job->day * DAY_S), unique,
-	    SPAN_ARG(job->domain->domain), SPAN_ARG(job->run->submitter));
-	report->generator = SPAN("Assay " PACKAGE_VERSION);
-	report->begin = job->day * DAY_S;
-	report->end = report->begin + DAY_S - 1;
-}
-
-struct made {
-	struct buf xml, packed, mail; /* heap */
-	size_t rows;                  /* in it */
-};
-
-static void
-made_done(struct made *made)
-{
-	buf_done(&made->xml);
-	buf_done(&made->packed);
-	buf_done(&made->mail);
-}
-
-static int
-make_mail(const struct job *job, const struct report_target *target,
-    const struct report *report, const char *unique, struct made *ret)
-{
-	const struct report_run *run = job->run;
-	char token[REPORT_TOKEN_SIZE], handle[REPORT_HANDLE_SIZE];
-	struct report_mail mail = {
-	    .from = run->settings->report.from,
-	    .to = target->address,
-	    .submitter = run->submitter,
-	    .domain = job->domain->domain,
-	    .report_id = report->report_id,
-	    .unique = unique,
-	    .token = token,
-	    .begin = report->begin,
-	    .end = report->end,
-	    .date = run->now,
-	};
-
-	report_handle(job->day, job->domain->domain, target->address, handle);
-	report_token(&run->secret, handle, token);
-	int rc = report_write(report, &ret->xml);
-	if (rc == 0)
-		rc = report_pack(buf_span(&ret->xml), &ret->packed);
-	mail.packed = buf_span(&ret->packed);
-	return rc ? rc : report_mail_write(&mail, &ret->mail);
-}
-
-/* In memory of its own: a large report may be made many times. */
-static int
-make(const struct job *job, const struct report_target *target, size_t rows_max,
-    struct made *ret)
-{
-	struct arena *arena = arena_new(0);
-	char unique[REPORT_UNIQUE_SIZE];
-	struct report report;
-
-	buf_init(&ret->xml, NULL, XML_MAX);
-	buf_init(&ret->packed, NULL, XML_MAX);
-	buf_init(&ret->mail, NULL, 2 * XML_MAX);
-	int rc = arena
-		     ? report_day_report(job->domain, rows_max, arena, &report)
-		     : ERR_NOMEM;
-	if (rc == 0) {
-		ret->rows = report.rows.n; /* also when it does not fit */
-		report_unique(
-		    &job->run->secret, job->day, job->domain->domain, unique);
-		complete(job, &report, unique, arena);
-		rc = make_mail(job, target, &report, unique, ret);
-	}
-	arena_free(arena);
-	return rc;
-}
-
-/* As many rows as the sizes allow, the ones with most messages. */
-static int
-make_to_fit(
-    const struct job *job, const struct report_target *target, struct made *ret)
-{
-	size_t max = job->run->settings->report.max_size, rows = ROWS_MAX;
-
-	if (target->max_size && target->max_size < max)
-		max = (size_t)target->max_size;
-	for (int i = 0; i < SHRINKS_MAX && rows; i++) {
-		int rc = make(job, target, rows, ret);
-		if (rc == 0 && ret->mail.len <= max)
-			return 0;
-		uint64_t size = rc == 0 ? ret->mail.len : (uint64_t)2 * max;
-		made_done(ret);
-		if (rc && rc != ERR_LIMIT)
-			return rc;
-		/* A fifth less than the proportion says. */
-		rows = (size_t)((uint64_t)ret->rows * max / size * 4 / 5);
-	}
-	return ERR_LIMIT;
-}
-
 /* --- marks --------------------------------------------------------------------------- */
 
 static void
@@ -353,7 +240,8 @@ take_result(struct job *job, const struct report_target *target,
 
 static int
 hand_over(struct job *job, const struct report_target *target,
-    const struct made *made, struct report_sent *sent, struct span before)
+    const struct report_made *made, struct report_sent *sent,
+    struct span before)
 {
 	const struct report_settings *settings = &job->run->settings->report;
 	struct sendmail_request request = {
@@ -387,7 +275,7 @@ hand_over(struct job *job, const struct report_target *target,
 
 static void
 print_dry(const struct job *job, const struct report_target *target,
-    const struct made *made)
+    const struct report_made *made)
 {
 	print_day(job->day);
 	putchar(' ');
@@ -425,7 +313,16 @@ send_to(struct job *job, const struct report_target *target)
 {
 	char name[REPORT_MARK_NAME_MAX + 1];
 	struct report_sent sent;
-	struct made made;
+	struct report_made made;
+
+	struct report_making making = {
+	    .settings = &job->run->settings->report,
+	    .secret = &job->run->secret,
+	    .submitter = job->run->submitter,
+	    .day = job->day,
+	    .now = job->run->now,
+	    .domain = job->domain,
+	};
 
 	mail_name(job, target->address, name);
 	struct span before = marks_get(&job->run->mails, span_of(name));
@@ -440,7 +337,7 @@ send_to(struct job *job, const struct report_target *target)
 		say(job, target->address, "skipped, it bounces", NULL);
 		return EX_OK;
 	}
-	int rc = make_to_fit(job, target, &made);
+	int rc = report_make(&making, target, &made);
 	if (rc == ERR_LIMIT || rc == ERR_NOTFOUND) {
 		say(job, target->address,
 		    "skipped, no record of it fits the size", NULL);
@@ -456,7 +353,7 @@ send_to(struct job *job, const struct report_target *target)
 		print_dry(job, target, &made);
 	else
 		status = hand_over(job, target, &made, &sent, before);
-	made_done(&made);
+	report_made_done(&made);
 	return status;
 }
 

@@ -307,7 +307,13 @@ def unsigned(scratch):
         site.options[-1] = "report.from=\"%s\"" % wrong
         site.run("dmarc", status=78)
         check("report.from" in site.err, site.err)
+    site.options[-1] = "report.bounces=-oQ/tmp"
+    site.run("dmarc", status=78)
+    check("report.bounces" in site.err, site.err)
     equal(site.calls(), [])
+    site.options.pop()
+    site.run("dmarc")
+    check("assayd does not answer" in site.err, site.err)
 
 
 @case("report.bounces is the envelope sender, report.exclude has no reports")
