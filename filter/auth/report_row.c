@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "filter/base/ip.h"
 #include "filter/base/sha256.h"
 #include "filter/mail/domain.h"
 
@@ -299,11 +300,25 @@ set_listed(
 			(char *)&row->spf_results.v[k - 1], letter, text);
 }
 
+/* An address as we write it. */
+static bool
+is_address(struct span text)
+{
+	char again[IP_TEXT_SIZE];
+	struct ip ip;
+
+	if (ip_parse(text, &ip))
+		return false;
+	ip_format(&ip, again);
+	return span_is(text, again);
+}
+
 static bool
 entry_whole(const struct report_entry *e)
 {
 	bool whole = is_whole(fields, COUNT(fields), e) &&
-		     report_domain_valid(e->policy.domain) && e->seen >= 0;
+		     report_domain_valid(e->policy.domain) &&
+		     is_address(e->row.source_ip) && e->seen >= 0;
 
 	for (size_t i = 0; i < e->row.reasons.n; i++)
 		whole = whole && is_whole(reason_fields, COUNT(reason_fields),

@@ -209,6 +209,7 @@ test_hostile(struct arena *a)
 	    {"an address that is too long", 'i',
 		SPAN("1234567890123456789012345678901234567890123456"),
 		ERR_SYNTAX},
+	    {"an address that is none", 'i', SPAN("191\0.2.1"), ERR_SYNTAX},
 	    {"no time", 'T', SPAN_NONE, ERR_SYNTAX},
 	    {"a time that is none", 'T', SPAN("now"), ERR_SYNTAX},
 	    {"a time before 1970", 'T', SPAN("-1"), ERR_SYNTAX},
