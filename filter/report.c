@@ -261,14 +261,18 @@ report_entry_of(struct report_entry *ret, const struct settings *settings,
 
 /* --- limits ------------------------------------------------------------------------ */
 
-/* A new day: all is forgotten. A message that is judged just then may be
- * counted to either. */
+/*
+ * A new day: all is forgotten. A message that is judged just then may be
+ * counted to either; one of the day before, begun before midnight, turns
+ * nothing back, or a sender could open the limits anew with each. Further back
+ * is a clock that was set.
+ */
 static void
 turn_day(struct report_gather *g, int64_t day)
 {
 	int64_t before = atomic_load(&g->day);
 
-	if (before == day ||
+	if (before == day || before == day + 1 ||
 	    !atomic_compare_exchange_strong(&g->day, &before, day))
 		return;
 	atomic_store(&g->fresh, 0);
@@ -315,7 +319,11 @@ report_note(struct report_gather *gather, const struct settings *settings,
 	int64_t day = scan->now / DAY_S;
 	report_entry_write(&entry, day, name, &name_len, value, &value_len);
 	struct span key = span_make(name, name_len);
-	if (!report_gather_room(gather, day, key, entry.policy.domain))
+	/* Not the policy's domain: whoever has a domain has its subdomains, with
+	 * as many records as he likes. */
+	struct span org = scan_dmarc(scan)->dmarc.org_domain;
+	if (!report_gather_room(
+		gather, day, key, org.len ? org : entry.policy.domain))
 		return;
 	int64_t expires = (day + 1 + REPORT_KEEP_DAYS) * DAY_S;
 	struct store_op ops[] = {

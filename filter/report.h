@@ -14,8 +14,8 @@
 
 /*
  * Senders choose domains, envelopes and addresses, so they could make rows
- * without end. One process begins so many in a day, in all and for the domains
- * that share one of the counters; what would need another is not counted.
+ * without end. One process begins so many in a day, in all and for the
+ * organisations that share one of the counters; what would need another is not counted.
  */
 #define REPORT_FRESH_MAX 250000
 #define REPORT_FRESH_DOMAIN_MAX 20000

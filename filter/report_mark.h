@@ -15,7 +15,7 @@
  *	"secret"	64 hexadecimal digits, see struct report_secret
  */
 #define REPORT_MARK_NAME_MAX 128
-#define REPORT_MARK_VALUE_MAX 512
+#define REPORT_MARK_VALUE_MAX 640 /* a state, domain and address, all longest */
 
 struct report_mark {
 	char name[REPORT_MARK_NAME_MAX + 1];

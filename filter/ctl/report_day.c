@@ -85,6 +85,19 @@ compare_rows(const void *a, const void *b)
 	return order ? order : span_cmp(x->name, y->name);
 }
 
+/* Redis may list a key twice while it rearranges its table; sorted, they stand
+ * beside each other. */
+static void
+drop_twins(struct report_day_rows *rows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows->n; i++)
+		if (n == 0 || !span_eq(rows->v[i].name, rows->v[n - 1].name))
+			rows->v[n++] = rows->v[i];
+	rows->n = n;
+}
+
 static void
 group_rows(struct listing *l)
 {
@@ -92,6 +105,7 @@ group_rows(struct listing *l)
 
 	if (l->rows.n)
 		qsort(l->rows.v, l->rows.n, sizeof *l->rows.v, compare_rows);
+	drop_twins(&l->rows);
 	for (size_t i = 0; i < l->rows.n; i++) {
 		const struct report_day_row *row = &l->rows.v[i];
 		if (row->count == 0)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "filter/mail/domain.h"
+#include "filter/report_mark.h"
 #include "tests/lib/tap.h"
 
 /* Names are known by 31 bits of a random hash: so many may pass for others. */
@@ -58,6 +60,15 @@ test_domain(void)
 
 	TAP_CASE("the next day begins with nothing");
 	CHECK(room(g, DAY + 1, 900001, "a.example"));
+
+	TAP_CASE("a straggler of the day before opens no limit anew");
+	(void)fill(g, DAY + 1, 2, n, "a.example");
+	(void)room(g, DAY, 900002, "z.example");
+	unsigned more = fill(g, DAY + 1, 1000000, 100, "a.example");
+	CHECK(more <= CHANCE);
+
+	TAP_CASE("a clock that is set back begins with nothing");
+	CHECK(room(g, DAY - 9, 900003, "a.example"));
 	report_gather_free(g);
 }
 
@@ -80,9 +91,29 @@ test_all(void)
 	report_gather_free(NULL);
 }
 
+static void
+test_mark(void)
+{
+	char domain[DOMAIN_MAX], address[64 + 1 + DOMAIN_MAX];
+	char text[REPORT_MARK_VALUE_MAX + 1];
+	struct report_sent sent = {REPORT_HANDING, INT64_MAX, UINT64_MAX,
+	    span_make(domain, sizeof domain),
+	    span_make(address, sizeof address)};
+	struct report_sent back;
+
+	memset(domain, 'd', sizeof domain);
+	memset(address, 'a', sizeof address);
+	TAP_CASE("a mark keeps the longest domain and address whole");
+	report_sent_write(&sent, text);
+	CHECK_INT(report_sent_read(&back, span_of(text)), 0);
+	CHECK(span_eq(back.domain, sent.domain));
+	CHECK(span_eq(back.address, sent.address));
+}
+
 int
 main(void)
 {
+	test_mark();
 	test_domain();
 	test_all();
 	return tap_done();
