@@ -455,6 +455,33 @@ def spf_helo():
               ("pass", "helo", "bank.example"), sender)
 
 
+@case("auth spf FILE of a relay judges the client before it")
+def spf_relay():
+    stored = ("Received: from out.relay.example (out.relay.example "
+              "[198.51.100.1])\n\tby mx.test.example (Postfix) with ESMTP id 2;"
+              " Tue, 24 Nov 2026 10:00:02 +0000\n")
+    before = ("Received: from mail.bank.example (mail.bank.example "
+              "[192.0.2.10])\n\tby out.relay.example (Postfix) with ESMTP id 1;"
+              " Tue, 24 Nov 2026 10:00:01 +0000\n")
+    write("relayed.eml", mail(more=stored + before))
+    write("unread.eml", mail(more=stored))
+    sender = "--from=a@bank.example"
+
+    def result(name, *args, options=()):
+        out = assay(*options, "auth", "spf", "--json", "--dns=zone", sender,
+                    *args, name).out
+        return json.loads(out)["result"]
+    relays = ("-o", "milter.relays={198.51.100.0/24}")
+    equal(result("relayed.eml"), "fail", "no relay")
+    equal(result("relayed.eml", options=relays), "pass", "relay")
+    equal(result("unread.eml", options=relays), "none", "nothing above")
+    equal(result("relayed.eml", "--ip=198.51.100.1", "--helo=h",
+                 options=relays), "fail", "--ip is who is judged")
+    out = assay(*relays, "check", "--dns=zone", "--format=json", sender,
+                "relayed.eml").out
+    equal(json.loads(out)["spf"]["result"], "pass", "check")
+
+
 @case("auth spf expands the explanation")
 def spf_explanation():
     o = auth("spf", "--ip=192.0.2.9", "--helo=h", "--from=a@why.example")

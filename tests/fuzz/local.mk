@@ -36,6 +36,10 @@ FUZZERS += tests/fuzz/fuzz_received
 tests_fuzz_fuzz_received_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
 tests_fuzz_fuzz_received_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
 
+FUZZERS += tests/fuzz/fuzz_relay
+tests_fuzz_fuzz_relay_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
+tests_fuzz_fuzz_relay_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)
+
 FUZZERS += tests/fuzz/fuzz_authres
 tests_fuzz_fuzz_authres_LDADD = $(FUZZ_LIB) $(LIBS_MAIL)
 tests_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) $(FUZZER_LINK)

@@ -385,6 +385,28 @@ test_others(void)
 	CHECK(has(text, "Observed  nothing was done; mode = enforce would "
 			"have refused it\n"));
 
+	TAP_CASE("mail of a relay: who it was judged by, why not refused")
+	r = kit_record();
+	r.dir = SPAN("relay");
+	r.action = SPAN("tag");
+	r.reply = SPAN_NONE;
+	r.judged_ip = SPAN("198.51.100.7");
+	r.judged_name = SPAN("c.example");
+	text = text_of(&r);
+	CHECK(has(text, "[203.0.113.9], TLSv1.3; a relay of ours\n"));
+	CHECK(has(text, "  Judged by c.example [198.51.100.7]\n"));
+	CHECK(has(text, "  Kept back a relay is never refused: from another "
+			"client it would have been refused\n"));
+	r.judged_ip = r.judged_name = SPAN("");
+	CHECK(has(text_of(&r), "  Judged by nobody's address: the relay's "
+			       "Received field names none\n"));
+	r.judged_ip = SPAN_NONE;
+	CHECK(!strstr(text_of(&r), "Judged by"));
+	r.mode = SPAN("observe");
+	r.action = SPAN("accept");
+	CHECK(has(text_of(&r), "nothing was done; from another client mode = "
+			       "enforce would have refused it\n"));
+
 	TAP_CASE("DMARC decided: what it says, what the sum says")
 	r = kit_record();
 	r.by = SPAN("dmarc");
