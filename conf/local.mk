@@ -14,7 +14,8 @@ EXTRA_DIST += conf/assay.conf.in conf/quickstart conf/demo/zone \
 # --- for systemd: made from *.in with the configured places ----------------------
 
 UNITS = conf/assayd.service conf/assayd.socket \
-	conf/assay-report.service conf/assay-report.timer
+	conf/assay-report.service conf/assay-report.timer \
+	conf/assay-failures.service conf/assay-failures.timer
 if SYSTEMD_UNITS
 nodist_systemdsystemunit_DATA = $(UNITS)
 nodist_tmpfiles_DATA = conf/tmpfiles.d/assay.conf
@@ -23,6 +24,7 @@ endif
 CLEANFILES += $(UNITS) conf/tmpfiles.d/assay.conf conf/sysusers.d/assay.conf
 EXTRA_DIST += conf/assayd.service.in conf/assayd.socket.in \
 	conf/assay-report.service.in conf/assay-report.timer.in \
+	conf/assay-failures.service.in conf/assay-failures.timer.in \
 	conf/assay.tmpfiles.in conf/assay.sysusers.in
 
 # systemd makes the two folders itself where they are the usual ones.
@@ -46,6 +48,10 @@ conf/assay-report.service: $(srcdir)/conf/assay-report.service.in Makefile
 	$(FILL) $(srcdir)/conf/assay-report.service.in >$@
 conf/assay-report.timer: $(srcdir)/conf/assay-report.timer.in Makefile
 	$(FILL) $(srcdir)/conf/assay-report.timer.in >$@
+conf/assay-failures.service: $(srcdir)/conf/assay-failures.service.in Makefile
+	$(FILL) $(srcdir)/conf/assay-failures.service.in >$@
+conf/assay-failures.timer: $(srcdir)/conf/assay-failures.timer.in Makefile
+	$(FILL) $(srcdir)/conf/assay-failures.timer.in >$@
 conf/tmpfiles.d/assay.conf: $(srcdir)/conf/assay.tmpfiles.in Makefile
 	$(FILL) $(srcdir)/conf/assay.tmpfiles.in >$@
 conf/sysusers.d/assay.conf: $(srcdir)/conf/assay.sysusers.in Makefile

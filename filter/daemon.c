@@ -114,7 +114,8 @@ open_parts(
 	if (rc == 0)
 		rc = dns_open(&settings->dns, &daemon->dns, err);
 	daemon->reports = report_gather_new();
-	if (rc == 0 && !daemon->reports)
+	daemon->failures = failure_gate_new();
+	if (rc == 0 && (!daemon->reports || !daemon->failures))
 		rc = err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		scan_lists_start(&daemon->snapshot->scan.lists, daemon->dns);
@@ -180,6 +181,7 @@ daemon_close(struct daemon *daemon)
 	snapshot_unref(daemon->snapshot);
 	free(daemon->spool);
 	report_gather_free(daemon->reports);
+	failure_gate_free(daemon->failures);
 	stats_done(&daemon->stats);
 	registry_done(&daemon->registry);
 	lock_done(&daemon->lock);

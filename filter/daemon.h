@@ -4,6 +4,7 @@
 #include "filter/base/buf.h"
 #include "filter/base/lock.h"
 #include "filter/dns/dns.h"
+#include "filter/failure.h"
 #include "filter/ref.h"
 #include "filter/registry.h"
 #include "filter/report.h"
@@ -34,6 +35,7 @@ struct daemon {
 	struct store *store;           /* or NULL: none can be had */
 	struct verdictlog *log;        /* or NULL: no state folder */
 	struct report_gather *reports; /* of this process's day */
+	struct failure_gate *failures; /* of this process's hour */
 };
 
 /*

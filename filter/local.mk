@@ -6,6 +6,7 @@ filter_libfilter_a_SOURCES = \
 	filter/daemon.c filter/daemon.h \
 	filter/enact.c filter/enact.h \
 	filter/examine.c filter/examine.h \
+	filter/failure.c filter/failure.h \
 	filter/feedback.c filter/feedback.h \
 	filter/fields.c filter/fields.h \
 	filter/fields_authres.c \

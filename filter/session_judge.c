@@ -159,6 +159,8 @@ note(struct session *s, const struct judgement *j, int64_t ms)
 		feedback_note(s->t.scan, &j->examination, &j->verdict);
 		report_note(s->daemon->reports, &s->snapshot->settings,
 		    s->t.scan, &j->verdict);
+		failure_note(s->daemon->failures, &s->snapshot->settings,
+		    &s->daemon->refs.key, s->t.scan, &j->verdict);
 	}
 	for (size_t i = 0; i < j->facts.n_degraded; i++)
 		stats_degraded(&s->daemon->stats, j->facts.degraded[i]);

@@ -44,6 +44,8 @@ filter_auth_libauth_a_SOURCES = \
 	filter/auth/report_read.c \
 	filter/auth/report_unpack.c \
 	filter/auth/report_bounce.c \
+	filter/auth/report_failure.c \
+	filter/auth/report_failure.h \
 	filter/auth/report_mail.c \
 	filter/auth/report_mail.h \
 	filter/auth/report_pack.c \

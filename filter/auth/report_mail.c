@@ -146,8 +146,8 @@ report_token_read(const struct report_secret *secret, struct span message_id,
 
 /* --- the mail ------------------------------------------------------------------- */
 
-static void
-add_date(struct buf *out, int64_t time)
+void
+report_add_date(struct buf *out, const char *name, int64_t time)
 {
 	static const char days[] = "SunMonTueWedThuFriSat";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -156,7 +156,7 @@ add_date(struct buf *out, int64_t time)
 
 	if (!gmtime_r(&t, &tm))
 		return;
-	buf_printf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d +0000\n",
+	buf_printf(out, "%s: %.3s, %02d %.3s %04d %02d:%02d:%02d +0000\n", name,
 	    days + (size_t)3 * (size_t)tm.tm_wday, tm.tm_mday,
 	    months + (size_t)3 * (size_t)tm.tm_mon, tm.tm_year + 1900,
 	    tm.tm_hour, tm.tm_min, tm.tm_sec);
@@ -173,7 +173,7 @@ report_mail_filename(const struct report_mail *m, struct buf *out)
 static void
 add_fields(const struct report_mail *m, struct buf *out)
 {
-	add_date(out, m->date);
+	report_add_date(out, "Date", m->date);
 	buf_printf(
 	    out, "From: %.*s\nTo: %.*s\n", SPAN_ARG(m->from), SPAN_ARG(m->to));
 	buf_printf(out,

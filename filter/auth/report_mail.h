@@ -53,6 +53,9 @@ struct report_mail {
 	struct span packed; /* the XML in gzip */
 };
 
+/* A field with a time as RFC 5322 writes it, UTC. */
+void report_add_date(struct buf *out, const char *name, int64_t time);
+
 /* RECEIVER!DOMAIN!BEGIN!END!UNIQUE.xml.gz */
 void report_mail_filename(const struct report_mail *mail, struct buf *out);
 /* The whole mail, lines end in LF as sendmail(1) wants them. ERR_LIMIT when

@@ -183,15 +183,15 @@ report_find_record(struct span domain, struct dns_batch *dns,
 	return REPORT_YES;
 }
 
-/* Steps 6 to 8: is one of the records a confirmation? The first rua= of one
- * goes to *ret_rua. */
+/* Steps 6 to 8: is one of the records a confirmation? The first rua= (or
+ * ruf=) of one goes to *ret_uris. */
 static bool
-confirms(
-    const struct dns_answer *answer, struct arena *arena, struct span *ret_rua)
+confirms(const struct dns_answer *answer, const char *tag, struct arena *arena,
+    struct span *ret_uris)
 {
 	bool confirmed = false;
 
-	*ret_rua = SPAN_NONE;
+	*ret_uris = SPAN_NONE;
 	for (size_t i = 0; i < answer->n; i++) {
 		struct span text = answer->records[i].data;
 		struct tag_list list;
@@ -199,8 +199,8 @@ confirms(
 		    taglist_parse_lenient(&list, text, arena))
 			continue;
 		confirmed = true;
-		if (!ret_rua->p)
-			*ret_rua = taglist_get(&list, "rua");
+		if (!ret_uris->p)
+			*ret_uris = taglist_get(&list, tag);
 	}
 	return confirmed;
 }
@@ -230,14 +230,15 @@ keep(const struct report_target *target, struct arena *arena,
 	return REPORT_YES;
 }
 
-enum report_answer
-report_target_allowed(struct span domain, const struct report_target *target,
-    struct dns_batch *dns, struct arena *arena, struct report_targets *ret)
+static enum report_answer
+target_allowed(struct span domain, const struct report_target *target,
+    const char *tag, struct dns_batch *dns, struct arena *arena,
+    struct report_targets *ret)
 {
 	struct span ours = dmarc_org_domain(domain, dns, arena);
 	struct span theirs = dmarc_org_domain(target->host, dns, arena);
 	const struct dns_answer *answer;
-	struct span rua;
+	struct span uris;
 
 	if (!ours.len || !theirs.len)
 		return REPORT_LATER;
@@ -250,8 +251,23 @@ report_target_allowed(struct span domain, const struct report_target *target,
 	enum report_answer found = ask(dns, name, &answer);
 	if (found != REPORT_YES)
 		return found;
-	if (!confirms(answer, arena, &rua))
+	if (!confirms(answer, tag, arena, &uris))
 		return REPORT_NO;
-	return rua.p ? redirect(target, rua, arena, ret)
-		     : keep(target, arena, ret);
+	return uris.p ? redirect(target, uris, arena, ret)
+		      : keep(target, arena, ret);
+}
+
+enum report_answer
+report_target_allowed(struct span domain, const struct report_target *target,
+    struct dns_batch *dns, struct arena *arena, struct report_targets *ret)
+{
+	return target_allowed(domain, target, "rua", dns, arena, ret);
+}
+
+enum report_answer
+report_failure_target_allowed(struct span domain,
+    const struct report_target *target, struct dns_batch *dns,
+    struct arena *arena, struct report_targets *ret)
+{
+	return target_allowed(domain, target, "ruf", dns, arena, ret);
 }

@@ -54,5 +54,10 @@ enum report_answer report_find_record(struct span domain, struct dns_batch *dns,
 enum report_answer report_target_allowed(struct span domain,
     const struct report_target *target, struct dns_batch *dns,
     struct arena *arena, struct report_targets *ret);
+/* The same for failure reports: ruf= takes the place of rua= (RFC 9991
+ * section 5). */
+enum report_answer report_failure_target_allowed(struct span domain,
+    const struct report_target *target, struct dns_batch *dns,
+    struct arena *arena, struct report_targets *ret);
 
 #endif

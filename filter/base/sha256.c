@@ -127,3 +127,23 @@ sha256_done(struct sha256 *sha, uint8_t ret[SHA256_SIZE])
 	for (unsigned i = 0; i < 8; i++)
 		store32(ret + 4 * i, sha->state[i]);
 }
+
+void
+sha256_hmac(struct span key, struct span text, uint8_t ret[SHA256_SIZE])
+{
+	static const char pads[2] = {0x36, 0x5c};
+	const struct span inner = span_make((const char *)ret, SHA256_SIZE);
+	struct sha256 sha;
+	char block[64];
+
+	key = span_head(key, sizeof block);
+	for (int pass = 0; pass < 2; pass++) {
+		memset(block, pads[pass], sizeof block);
+		for (size_t i = 0; i < key.len; i++)
+			block[i] = (char)(block[i] ^ key.p[i]);
+		sha256_init(&sha);
+		sha256_add(&sha, span_make(block, sizeof block));
+		sha256_add(&sha, pass ? inner : text);
+		sha256_done(&sha, ret);
+	}
+}

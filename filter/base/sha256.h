@@ -24,4 +24,7 @@ void sha256_add(struct sha256 *sha, struct span bytes);
 /* Ends it; `sha` needs sha256_init() before it is used again. */
 void sha256_done(struct sha256 *sha, uint8_t ret[SHA256_SIZE]);
 
+/* HMAC-SHA-256 (RFC 2104); a key of more than 64 bytes is cut there. */
+void sha256_hmac(struct span key, struct span text, uint8_t ret[SHA256_SIZE]);
+
 #endif

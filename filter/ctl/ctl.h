@@ -83,6 +83,7 @@ extern const struct ctl_command ctl_report_commands[];
 extern const struct ctl_command ctl_report_dmarc_command;
 extern const struct ctl_command ctl_report_bounce_command;
 extern const struct ctl_command ctl_report_bounced_command;
+extern const struct ctl_command ctl_report_failures_command;
 extern const struct ctl_command ctl_report_read_command;
 extern const struct ctl_command ctl_dkim_commands[];
 extern const struct ctl_command ctl_doctor_command;

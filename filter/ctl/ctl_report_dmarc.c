@@ -1,11 +1,9 @@
 #include "filter/base/clock.h"
 #include "filter/base/file.h"
-#include "filter/ctl/call.h"
+#include "filter/ctl/report_from.h"
 #include "filter/ctl/report_job.h"
 #include "filter/ctl/when.h"
 #include "filter/mail/domain.h"
-#include "filter/sign.h"
-#include "filter/socket.h"
 
 /*
  * assay report dmarc: the aggregate reports of the days that are over. Several
@@ -46,94 +44,6 @@ take(void *arg, int index, const char *value)
 	else
 		d->dry = true;
 	return 0;
-}
-
-/* --- whether we may ------------------------------------------------------------------ */
-
-/* What we ask of others' addresses holds for ours. */
-static int
-read_address(const struct dmarc *d, const char *name, struct span address,
-    struct arena *arena, struct span *ret_host)
-{
-	struct report_targets one;
-
-	report_targets_parse(
-	    &one, arena_printf(arena, "mailto:%.*s", SPAN_ARG(address)), arena);
-	if (one.v.n != 1 || !span_caseeq(one.v.v[0].address, address))
-		return ctl_fail(d->ctl, EX_CONFIG,
-		    "%s = %.*s: no plain address", name, SPAN_ARG(address));
-	*ret_host = one.v.v[0].host;
-	return EX_OK;
-}
-
-static int
-read_addresses(const struct dmarc *d, const struct settings *settings,
-    struct arena *arena, struct span *ret_submitter)
-{
-	const struct report_settings *report = &settings->report;
-	struct span host;
-
-	if (!report->from.len)
-		return ctl_fail(d->ctl, EX_CONFIG, "report.from is not set");
-	int status =
-	    read_address(d, "report.from", report->from, arena, ret_submitter);
-	if (status == EX_OK && report->bounces.len)
-		status = read_address(
-		    d, "report.bounces", report->bounces, arena, &host);
-	return status;
-}
-
-/*
- * RFC 9990: reports pass DMARC themselves. Asked is what our own milter will
- * make of a mail that sendmail(1) takes: nobody logged in, no network client.
- */
-static int
-check_signed(const struct dmarc *d, const struct snapshot *snapshot,
-    struct span domain, struct arena *arena)
-{
-	const struct settings *settings = &snapshot->settings;
-	struct header_list headers;
-	struct addr_list from;
-	struct sign_decision decision;
-
-	header_init(&headers, arena);
-	header_add(&headers, SPAN("From"), settings->report.from);
-	addr_parse(&from, settings->report.from, arena);
-	struct sign_facts facts = {
-	    .direction = DIRECTION_OUT,
-	    .internal = true,
-	    .inet = socket_is_inet(settings->socket),
-	    .headers = &headers,
-	    .from = &from,
-	};
-	sign_decide(
-	    &settings->sign, snapshot->keyring, &facts, arena, &decision);
-	if (decision.answer != SIGN_YES)
-		return ctl_fail(d->ctl, EX_CONFIG,
-		    "report.from = %.*s would leave unsigned: %s",
-		    SPAN_ARG(settings->report.from),
-		    sign_answer_text(decision.answer));
-	for (size_t i = 0; i < decision.n_signers; i++)
-		if (domain_is_below(domain, decision.signers[i].domain))
-			return EX_OK;
-	return ctl_fail(d->ctl, EX_CONFIG,
-	    "report.from = %.*s is signed for another domain alone",
-	    SPAN_ARG(settings->report.from));
-}
-
-/* Who signs, when the milter does not run? We do not know, so we say it. */
-static void
-look_for_daemon(const struct dmarc *d, const struct settings *settings)
-{
-	json_t *reply = NULL;
-	int status = call_daemon(d->ctl, settings->control,
-	    "{\"request\":\"status\"}\n", -1, true, &reply);
-
-	json_decref(reply);
-	if (status == EX_UNAVAILABLE)
-		ctl_fail(d->ctl, EX_OK,
-		    "warning: assayd does not answer; reports leave unsigned"
-		    " unless another signs them");
 }
 
 /* --- days ---------------------------------------------------------------------------- */
@@ -266,15 +176,16 @@ run_all(const struct dmarc *d, const struct snapshot *snapshot,
 		status = ctl_fail(
 		    d->ctl, EX_USAGE, "--domain: no domain: %s", d->domain);
 	if (status == EX_OK)
-		status =
-		    read_addresses(d, run->settings, arena, &run->submitter);
+		status = report_from_read(
+		    d->ctl, run->settings, arena, &run->submitter);
 	if (status == EX_OK && !run->dry)
-		status = check_signed(d, snapshot, run->submitter, arena);
+		status =
+		    report_from_signed(d->ctl, snapshot, run->submitter, arena);
 	if (status == EX_OK)
 		status =
 		    marks_secret(&run->marks, !run->dry, arena, &run->secret);
 	if (status == EX_OK && !run->dry)
-		look_for_daemon(d, run->settings);
+		report_from_look(d->ctl, run->settings);
 	for (int64_t day = first; status == EX_OK && day <= last && !run->stop;
 	     day++)
 		status = run_day(run, day, only);

@@ -77,7 +77,12 @@ assay_SOURCES = \
 	filter/ctl/report_make.h \
 	filter/ctl/sendmail.c \
 	filter/ctl/sendmail.h \
+	filter/ctl/failure_list.c \
+	filter/ctl/failure_list.h \
+	filter/ctl/report_from.c \
+	filter/ctl/report_from.h \
 	filter/ctl/report_read.c \
+	filter/ctl/ctl_report_failures.c \
 	filter/ctl/source.c \
 	filter/ctl/source.h \
 	filter/ctl/verdicts.c \

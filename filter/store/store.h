@@ -31,6 +31,8 @@ enum store_kind {
 	STORE_REPORT,   /* value: a row of a DMARC report, without its count */
 	STORE_REPORTED, /* counts: messages of that row, unused */
 	STORE_MARK,     /* value: what was done with reports, bounces */
+	STORE_FAILURE,  /* value: the last message of a DMARC failure */
+	STORE_FAILURES, /* counts: messages of that failure, unused */
 	STORE_KINDS,
 };
 

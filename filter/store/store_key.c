@@ -23,6 +23,8 @@ static const struct {
     [STORE_REPORT] = {'d', '1', false},
     [STORE_REPORTED] = {'n', '1', true},
     [STORE_MARK] = {'k', '1', false},
+    [STORE_FAILURE] = {'f', '1', false},
+    [STORE_FAILURES] = {'g', '1', true},
 };
 
 _Static_assert(STORE_HEAD_MAX + STORE_NAME_MAX + 1 <= STORE_KEY_MAX,

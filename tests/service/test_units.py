@@ -22,9 +22,10 @@ from fixture import Scratch, Skip, Tap, check, equal  # noqa: E402
 BUILD = fixture.BUILD
 FILES = ("conf/assayd.service", "conf/assayd.socket",
          "conf/tmpfiles.d/assay.conf", "conf/sysusers.d/assay.conf",
-         "conf/assay-report.service", "conf/assay-report.timer")
+         "conf/assay-report.service", "conf/assay-report.timer",
+         "conf/assay-failures.service", "conf/assay-failures.timer")
 UNITS = FILES[:2] + FILES[4:]
-REPORT, TIMER = FILES[4:]
+REPORT, TIMER, FAILURES, FAILURES_TIMER = FILES[4:]
 # What systemd.exec(5) says implies NoNewPrivileges for a service with a user.
 # With it sendmail(1) could not change its group.
 IMPLY_NO_NEW_PRIVILEGES = (
@@ -200,15 +201,17 @@ def security(scratch):
 
 @case("the report service lets sendmail(1) change its group, and no more")
 def reports(scratch):
-    text = text_of(REPORT)
-    for name in IMPLY_NO_NEW_PRIVILEGES:
-        check(not re.search(r"(?m)^%s=" % name, text), name)
-    for name in ("User", "Group"):
-        equal(setting(REPORT, name), setting(FILES[0], name))
-    for name in ("ProtectSystem", "ProtectHome", "PrivateTmp",
-                 "CapabilityBoundingSet"):
-        equal(setting(REPORT, name), setting(FILES[0], name), name)
+    for unit in (REPORT, FAILURES):
+        text = text_of(unit)
+        for name in IMPLY_NO_NEW_PRIVILEGES:
+            check(not re.search(r"(?m)^%s=" % name, text), name)
+        for name in ("User", "Group"):
+            equal(setting(unit, name), setting(FILES[0], name))
+        for name in ("ProtectSystem", "ProtectHome", "PrivateTmp",
+                     "CapabilityBoundingSet"):
+            equal(setting(unit, name), setting(FILES[0], name), name)
     check(setting(REPORT, "ExecStart").endswith("/assay report dmarc"))
+    check(setting(FAILURES, "ExecStart").endswith("/assay report failures"))
 
 
 @case("the timer runs after midnight UTC, by systemd's own reckoning")
@@ -218,6 +221,15 @@ def timer(scratch):
         said = run(program, "calendar", when)
         check(re.search(r"Next elapse: .* (00|12):30:00 UTC", said) or
               re.search(r"\(in UTC\): .* (00|12):30:00 UTC", said), said)
+
+
+@case("failure reports leave four times an hour")
+def failures_timer(scratch):
+    program = need("systemd-analyze")
+    when, = re.findall(r"(?m)^OnCalendar=(.*)$", text_of(FAILURES_TIMER))
+    said = run(program, "calendar", "--iterations=4", when)
+    equal(set(re.findall(r" \d\d:(\d\d):00 \S+$", said, re.M)),
+          {"00", "15", "30", "45"}, said)
 
 
 @case("threads and files are enough for limits.sessions")
