@@ -17,7 +17,6 @@
 #define HANDLE_DOMAIN 8
 #define HANDLE_ADDRESS 16
 #define MAC_BYTES 12
-#define HMAC_BLOCK 64
 
 /* --- digests -------------------------------------------------------------------- */
 
@@ -49,25 +48,13 @@ name_digest(struct span name, size_t n, char *ret)
 	add_hex(ret, sum, n);
 }
 
-/* HMAC-SHA-256 (RFC 2104). */
 static void
 hmac(const struct report_secret *secret, struct span text,
     uint8_t ret[SHA256_SIZE])
 {
-	static const char pads[2] = {0x36, 0x5c};
-	char block[HMAC_BLOCK];
-	struct sha256 sha;
-
-	for (int pass = 0; pass < 2; pass++) {
-		memset(block, pads[pass], sizeof block);
-		for (size_t i = 0; i < REPORT_SECRET_SIZE; i++)
-			block[i] = (char)(block[i] ^ secret->bytes[i]);
-		sha256_init(&sha);
-		sha256_add(&sha, span_make(block, sizeof block));
-		sha256_add(&sha,
-		    pass ? span_make((const char *)ret, SHA256_SIZE) : text);
-		sha256_done(&sha, ret);
-	}
+	sha256_hmac(
+	    span_make((const char *)secret->bytes, sizeof secret->bytes), text,
+	    ret);
 }
 
 void

@@ -158,3 +158,5 @@ tests_unit_test_report_rua_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 tests_unit_test_report_mail_LDADD = tests/lib/libtap.a $(LIBS_AUTH)
 UNIT += tests/unit/test_report_gather
 tests_unit_test_report_gather_LDADD = tests/lib/libtap.a $(LIBS_FILTER)
+UNIT += tests/unit/test_report_failure
+tests_unit_test_report_failure_LDADD = tests/lib/libtap.a $(LIBS_AUTH)

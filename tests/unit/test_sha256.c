@@ -40,6 +40,31 @@ static const struct {
 	"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
 };
 
+static void
+test_hmac(void)
+{
+	char longer[100], cut[64];
+	uint8_t a[SHA256_SIZE], b[SHA256_SIZE];
+	struct buf hex;
+
+	TAP_CASE("HMAC: RFC 4231 test case 2");
+	sha256_hmac(SPAN("Jefe"), SPAN("what do ya want for nothing?"), a);
+	buf_init(&hex, NULL, 2 * SHA256_SIZE);
+	codec_hex_encode(&hex, span_make((const char *)a, sizeof a));
+	CHECK_STR(buf_span(&hex), "5bdcc146bf60754e6a042426089575c7"
+				  "5a003f089d2739839dec58b964ec3843");
+	buf_done(&hex);
+
+	TAP_CASE("HMAC: 64 bytes of a key count, and all of them");
+	memset(longer, 'k', sizeof longer);
+	memset(cut, 'k', sizeof cut);
+	sha256_hmac(span_make(longer, sizeof longer), SPAN("x"), a);
+	sha256_hmac(span_make(cut, sizeof cut), SPAN("x"), b);
+	CHECK(memcmp(a, b, sizeof a) == 0);
+	sha256_hmac(span_make(cut, sizeof cut - 1), SPAN("x"), b);
+	CHECK(memcmp(a, b, sizeof a) != 0);
+}
+
 int
 main(void)
 {
@@ -67,5 +92,6 @@ main(void)
 			CHECK_STR(hash(span_make(many, len), step), whole);
 	}
 	free(many);
+	test_hmac();
 	return tap_done();
 }
