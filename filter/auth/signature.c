@@ -109,10 +109,12 @@ signature_names(const struct header_list *headers, const struct span *names,
 
 	if (!c.names)
 		return NULL;
-	if (!is_name_of(SPAN("From"), names, n))
-		add_name(&c, SPAN("From"));
+	/* Before all others: whoever repeats a field until there is no room for
+	 * more names must not get a signature without From. */
+	add_name(&c, SPAN("From"));
 	for (size_t i = 0; i < n; i++)
-		if (!is_name_of(names[i], names, i))
+		if (!span_caseis(names[i], "From") &&
+		    !is_name_of(names[i], names, i))
 			add_name(&c, names[i]);
 	*ret_n = c.n;
 	return c.names;

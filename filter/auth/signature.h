@@ -40,8 +40,8 @@ struct span signature_make(
 bool signature_name_is_valid(struct span name);
 
 /*
- * The names of h= for a message: From first, when it is not among `names`; then
- * each of `names` as often as it stands in the message, and once more where it
+ * The names of h= for a message: From first, be it among `names` or not; then
+ * each other of `names` as often as it stands in the message, and once more where it
  * is one of `oversign`: a field put in later breaks the signature. Those that
  * a relay adds where they lack (Date, Message-ID, MIME-Version, ...) are signed
  * once more only where one stands. At most SIGNATURE_NAMES_MAX. The array is

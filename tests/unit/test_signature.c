@@ -292,6 +292,13 @@ test_names(struct arena *a)
 		header_add(&headers, to, SPAN(" x"));
 	CHECK(signature_names(&headers, &to, 1, NULL, 0, a, &n) != NULL);
 	CHECK_INT(n, SIGNATURE_NAMES_MAX);
+
+	TAP_CASE("a field that fills the list does not push From out")
+	const struct span listed[] = {SPAN("To"), SPAN("From")};
+	header_add(&headers, SPAN("From"), SPAN(" x"));
+	const struct span *got =
+	    signature_names(&headers, listed, 2, NULL, 0, a, &n);
+	CHECK(got && n == SIGNATURE_NAMES_MAX && span_is(got[0], "From"));
 }
 
 int
