@@ -92,6 +92,7 @@ run_part(struct report_run *run, int64_t day, unsigned number, struct span only,
 	if (status)
 		return status;
 	say_lack(run, &part);
+	run->lost_ms = 0;
 	for (size_t i = 0; i < part.domains.n && !run->stop; i++) {
 		struct arena *own = arena_new(PART_BUDGET);
 		status = own ? report_job(run, day, &part.domains.v[i], own)

@@ -98,6 +98,17 @@ drop_twins(struct report_day_rows *rows)
 	rows->n = n;
 }
 
+/* Those with most messages first: what time there is goes to them. */
+static int
+compare_domains(const void *a, const void *b)
+{
+	const struct report_day_domain *x = a, *y = b;
+
+	if (x->messages != y->messages)
+		return x->messages > y->messages ? -1 : 1;
+	return span_cmp(x->domain, y->domain);
+}
+
 static void
 group_rows(struct listing *l)
 {
@@ -120,6 +131,9 @@ group_rows(struct listing *l)
 		d->n++;
 		d->messages += row->count;
 	}
+	if (d)
+		qsort(l->part->domains.v, l->part->domains.n,
+		    sizeof *l->part->domains.v, compare_domains);
 }
 
 int

@@ -22,6 +22,7 @@ struct report_day_domain {
 };
 
 struct report_day_part {
+	/* Those with most messages first. */
 	struct report_day_domains VEC(struct report_day_domain) domains;
 	uint64_t left_out; /* rows past REPORT_PART_ROWS_MAX */
 	uint64_t damaged;  /* entries that are none */

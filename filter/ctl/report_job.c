@@ -18,8 +18,12 @@
  */
 
 #define DAY_S INT64_C(86400)
-#define DNS_MS 30000
 #define DNS_QUESTIONS 200
+/* For one domain, and what is left once so much of a part of a day was lost
+ * to domains whose DNS is silent: they shall not keep the others waiting. */
+#define DNS_MS 30000
+#define DNS_HASTE_MS 1000
+#define DNS_LOST_MS 120000
 /* Longer than sendmail may take: whoever began before then is gone. */
 #define HANDING_S (2 * SENDMAIL_SECONDS)
 
@@ -115,11 +119,17 @@ ask_targets(
 	}
 }
 
-static void
-find_targets(struct job *job)
+static int64_t
+patience(const struct report_run *run)
 {
-	struct dns_batch *dns =
-	    dns_batch_new(job->run->dns, job->arena, DNS_MS, DNS_QUESTIONS);
+	if (run->lost_ms < DNS_LOST_MS)
+		return DNS_MS;
+	return run->lost_ms < 2 * DNS_LOST_MS ? DNS_HASTE_MS : 0;
+}
+
+static void
+ask_domain(struct job *job, struct dns_batch *dns)
+{
 	struct dmarc_record record;
 	struct report_targets asked;
 	enum report_answer found = dns ? report_find_record(job->domain->domain,
@@ -142,6 +152,17 @@ find_targets(struct job *job)
 	if (asked.beyond)
 		say(job, SPAN_NONE, "rua= names too many addresses", NULL);
 	ask_targets(job, &asked, dns);
+}
+
+static void
+find_targets(struct job *job)
+{
+	struct dns_batch *dns = dns_batch_new(
+	    job->run->dns, job->arena, patience(job->run), DNS_QUESTIONS);
+
+	ask_domain(job, dns);
+	if (dns && job->later)
+		job->run->lost_ms += dns_batch_waited_ms(dns);
 }
 
 /* --- marks --------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ struct report_run {
 	int64_t now;
 	/* of the day at hand: name to `struct span`, see report_mark.h */
 	struct map mails, days, bounces;
+	int64_t lost_ms; /* waited for silent DNS in this part of the day */
 	/* what became of mails */
 	size_t sent, waiting, refused, skipped, unknown;
 	bool stop; /* nothing that follows would fare better */

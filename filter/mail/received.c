@@ -414,5 +414,6 @@ received_parse(struct received *ret, struct span value, struct arena *arena)
 	settle(&rd);
 	if (date.p)
 		ret->time = received_date(date);
-	return (rd.from.len || ret->ip.family) && !rd.local;
+	/* `from unknown (HELO )` names nobody. */
+	return (ret->helo.len || ret->rdns.len || ret->ip.family) && !rd.local;
 }
