@@ -185,7 +185,7 @@ def _(b):
     agree(b.assayd.journal(reply.queue_id), reply, message, action="accept",
           sender="<service@bank.example>", to="<accept@test.example>",
           client=b.mta.shown("mail.bank.example", "192.0.2.10"), helo="mail.bank.example",
-          auth="-", nrcpt="1", hfrom="bank.example", arc="-", dir="in",
+          auth="-", nrcpt="1", hfrom="bank.example", arc="none", dir="in",
           msgid="<statement.1@bank.example>", dkim="pass:bank.example",
           dmarc="pass/reject", degraded="-")
 
