@@ -5,33 +5,14 @@
  *
  * Prints for each RESULT TAB INSTANCES TAB OLDEST-PASS TAB PROBLEM.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "filter/auth/arc.h"
 #include "tests/conformance/driver.h"
 
 #define WAIT_MS 10000
 #define QUESTIONS_MAX 500
-
-static struct span
-load(struct span path, struct arena *arena)
-{
-	struct stat st;
-	int fd = open(arena_cstr(arena, path), O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, &st))
-		abort();
-	size_t size = (size_t)st.st_size;
-	char *p = arena_alloc(arena, size);
-	if (!p || read(fd, p, size) != st.st_size)
-		abort();
-	close(fd);
-	return span_make(p, size);
-}
 
 static void
 judge(struct dns *dns, struct span rest, struct arena *arena)
@@ -41,7 +22,7 @@ judge(struct dns *dns, struct span rest, struct arena *arena)
 
 	if (span_to_i64(span_cut(&rest, '\t'), &now))
 		abort();
-	struct span text = load(rest, arena);
+	struct span text = driver_load(rest, arena);
 	header_init(&headers, arena);
 	struct span body = span_skip(text, header_parse(&headers, text));
 	struct bodyhash_set *hashes = bodyhash_new(arena);

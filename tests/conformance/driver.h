@@ -8,5 +8,7 @@
 /* DNS that answers from a zone file; a bad one ends the program. The caller
  * closes. */
 struct dns *driver_open_zone(struct span path);
+/* A file, whole; the program ends where it cannot be read. */
+struct span driver_load(struct span path, struct arena *arena);
 
 #endif
