@@ -27,7 +27,12 @@ feedback_note(struct scan *scan, const struct examination *examination,
 {
 	int64_t bad_from = verdict->policy->tag;
 
-	if (scan->degraded.n)
+	/* What says that it was fetched came with the message: whoever is in
+	 * milter.internal could spoil or adorn anybody. */
+	if (scan->degraded.n ||
+	    (scan->direction == DIRECTION_RELAY &&
+		!direction_is_relay(
+		    &scan->config->direction, &scan->envelope->client_ip)))
 		return;
 	const struct repute_facts *facts = scan_reputation(scan);
 	if (facts->state != FACT_DONE)
